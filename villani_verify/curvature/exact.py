@@ -1,0 +1,80 @@
+"""Exact Laplacians for small dimensions: the trace of the Hessian, basis vector by basis vector."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.func import grad, jvp, vmap
+
+from villani_verify.curvature.forward_over_reverse import stacked_forms
+from villani_verify.curvature.gradient import gradient_norms_squared
+from villani_verify.landscape import Landscape, Point
+
+_NUMBERS_PER_PASS = 1 << 20
+
+
+def exact_laplacian(landscape: Landscape, point: Point) -> float:
+    """Return ΔL(θ) = Σ_i e_iᵀ∇²L(θ)e_i, without sampling error, at the cost of d Hessian quadratic forms.
+
+    Args:
+        landscape: gives L.
+        point: θ.
+    """
+    d = landscape.dimension
+    per_pass = max(1, _NUMBERS_PER_PASS // d)
+    sizes = [t.numel() for t in point.values()]
+    forms: list[float] = []
+    for rows in torch.eye(d, dtype=landscape.dtype, device=landscape.device).split(per_pass):
+        parts = rows.split(sizes, dim=1)
+        stacked = {n: part.reshape(-1, *t.shape) for (n, t), part in zip(point.items(), parts, strict=True)}
+        forms += stacked_forms(landscape, point, stacked)
+    return math.fsum(forms)
+
+
+def exact_scan(landscape: Landscape, points: Sequence[Point]) -> list[tuple[float, float, float, float]]:
+    """Return (L, ‖∇L‖², ‖∇F‖², ΔL) exactly at many points, all in one vectorised pass where the loss allows it.
+
+    For fine scans of small landscapes. A loss that `torch.func.vmap` cannot take is done point by point.
+    """
+    if not points:
+        return []
+    if landscape.dimension > 64:
+        return [_one(landscape, p) for p in points]
+    try:
+        rows: list[tuple[float, float, float, float]] = []
+        for start in range(0, len(points), 256):
+            rows += _vectorised(landscape, points[start : start + 256])
+        return rows
+    except (RuntimeError, NotImplementedError, ValueError):
+        # Data-dependent control flow cannot be vectorised.
+        return [_one(landscape, p) for p in points]
+
+
+def _one(landscape: Landscape, point: Point) -> tuple[float, float, float, float]:
+    return (*gradient_norms_squared(landscape, point), exact_laplacian(landscape, point))
+
+
+def _vectorised(landscape: Landscape, points: Sequence[Point]) -> list[tuple[float, float, float, float]]:
+    names = list(landscape.initial)
+    sizes = [landscape.initial[n].numel() for n in names]
+    stacked = torch.stack([torch.cat([p[n].reshape(-1) for n in names]) for p in points])
+    decay = torch.cat([torch.full((s,), landscape.decay[n], dtype=stacked.dtype) for n, s in zip(names, sizes, strict=True)])
+    basis = torch.eye(landscape.dimension, dtype=stacked.dtype)
+
+    def loss(theta: Tensor) -> Tensor:
+        parts = theta.split(sizes)
+        point = {n: part.reshape(landscape.initial[n].shape) for n, part in zip(names, parts, strict=True)}
+        values = [w * landscape.loss_function(point, b) for w, b in landscape.weighted_batches()]
+        return torch.stack([v.reshape(()) for v in values]).sum()
+
+    def row(theta: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        gradient = grad(loss)(theta)
+        diagonal = vmap(lambda e: jvp(grad(loss), (theta,), (e,))[1] @ e)(basis)
+        full = gradient + decay * theta
+        return loss(theta), gradient @ gradient, full @ full, diagonal.sum()
+
+    columns = vmap(row)(stacked)
+    return [(float(a), float(b), float(c), float(e)) for a, b, c, e in zip(*(t.detach() for t in columns), strict=True)]

@@ -1,0 +1,55 @@
+"""Bounded memory: work is done in chunks, and out of memory halves the chunk and says so."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+
+from villani_verify.errors import DeviceError
+from villani_verify.landscape import Landscape
+
+T = TypeVar("T")
+
+
+class MemoryNote(UserWarning):
+    """Memory ran out and the work went on in smaller chunks; results do not change, time does."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether `error` is an allocator's refusal, on any device."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and ("not enough memory" in str(error) or "can't allocate memory" in str(error))
+
+
+def release() -> None:
+    """Give cached memory back after a failed attempt."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def halving_batches(compute: Callable[[Landscape], T], landscape: Landscape) -> T:
+    """Return `compute(landscape)`, with its batches halved for as long as memory runs out.
+
+    Raises:
+        DeviceError: if memory runs out with a single row in each batch.
+    """
+    smaller: Landscape | None = landscape
+    while smaller is not None:
+        try:
+            return compute(smaller)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+        release()
+        smaller = smaller.halved()
+        if smaller is not None:
+            warnings.warn(f"out of memory: going on with {len(smaller.batches)} batches instead of one half as many", MemoryNote, 2)
+    raise DeviceError(
+        f"device {landscape.device}: out of memory with one row a batch; shorten the sequences, or use a larger device or --dtype float32"
+    )
