@@ -1,0 +1,78 @@
+"""A number that was estimated, with all that is needed to judge it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from villani_verify.estimation.student_t import student_t_quantile
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its standard error and how it came about.
+
+    Attributes:
+        value: the estimate.
+        standard_error: estimated standard deviation of `value`; 0 for an exact number.
+        degrees_of_freedom: of the Student-t interval; infinity for an exact number.
+        samples: what was averaged, in the order of their addresses; empty for an exact number.
+        num_matvecs: Hessian quadratic forms that were spent.
+        method: for instance "hutchinson" or "exact".
+        dtype: in which the samples were computed.
+        device: on which they were computed.
+        alpha_share: share of the error probability that its interval may spend; less than one after
+            several looks at the samples.
+    """
+
+    value: float
+    standard_error: float
+    degrees_of_freedom: float
+    samples: tuple[float, ...]
+    num_matvecs: int
+    method: str
+    dtype: str
+    device: str
+    alpha_share: float = 1.0
+
+    @classmethod
+    def exact(cls, value: float, *, num_matvecs: int, method: str, dtype: str, device: str) -> Estimate:
+        """Return a number without sampling error (rounding of `dtype` remains)."""
+        return cls(value, 0.0, math.inf, (), num_matvecs, method, dtype, device)
+
+    @classmethod
+    def mean_of(cls, samples: Sequence[float], *, num_matvecs: int, method: str, dtype: str, device: str) -> Estimate:
+        """Return the mean of independent, identically distributed samples, with Student-t error.
+
+        Raises:
+            ValueError: if there are fewer than two samples, as there is then no standard error.
+        """
+        n = len(samples)
+        if n < 2:
+            raise ValueError(f"{n} sample(s): an interval needs at least two")
+        mean = math.fsum(samples) / n
+        variance = math.fsum((x - mean) ** 2 for x in samples) / (n - 1)
+        return cls(mean, math.sqrt(variance / n), n - 1, tuple(samples), num_matvecs, method, dtype, device)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether there is no sampling error."""
+        return math.isinf(self.degrees_of_freedom) and self.standard_error == 0
+
+    def interval(self, level: float = 0.95) -> Interval:
+        """Return the two-sided Student-t interval, which covers the true value with probability `level`.
+
+        The condition is that sample means are close to normal; from ten ±1 probes on the coverage was
+        measured to be within a few per cent of nominal. The interval of an exact number is that number twice.
+        """
+        if self.standard_error == 0:
+            return self.value, self.value
+        half = student_t_quantile(1 - (1 - level) * self.alpha_share / 2, self.degrees_of_freedom) * self.standard_error
+        return self.value - half, self.value + half
+
+    def shifted(self, constant: float) -> Estimate:
+        """Return the estimate of this quantity plus a known constant."""
+        return replace(self, value=self.value + constant, samples=tuple(x + constant for x in self.samples))
