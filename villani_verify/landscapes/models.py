@@ -1,0 +1,234 @@
+"""Loads Hugging Face causal language models so that their landscape is the one meant.
+
+Attention is the eager one (the fused kernels have neither a double backward nor forward derivatives), dropout is
+off, GPT-Neo keeps its dtype, and the weights are exactly those of the files: safetensors only, no code from the
+model's author, and nothing silently initialised afresh.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from villani_verify.errors import DeviceError, ModelError, RequestError, one_line
+from villani_verify.landscapes.gpt_neo_float64 import keep_float64
+
+# Constant buffers (attention masks, rotary frequencies) that older releases of the library saved beside the weights.
+_SAVED_BUFFERS = re.compile(r"(attn|attention)\.(masked_)?bias$|rotary_emb\.inv_freq$")
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+
+
+def load_model(name_or_directory: str, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> nn.Module:
+    """Load a causal language model in evaluation mode, so without dropout.
+
+    Args:
+        name_or_directory: a directory with config.json and safetensors, or a name on the Hugging Face hub; what
+            exists on this machine as a directory is never looked up on the hub.
+        dtype: floating-point dtype of the parameters.
+        device: where the parameters go.
+
+    Returns:
+        The model; `model(tokens, use_cache=False).logits` has shape (batch, length, vocabulary).
+
+    Raises:
+        ModelError: if there is no such model, the files are damaged, only pickles, of an unknown architecture, or
+            do not hold exactly the weights that the configuration asks for.
+        DeviceError: if there is no such device.
+        RequestError: if the dtype is not a floating-point one.
+    """
+    if not dtype.is_floating_point:
+        raise RequestError(f"dtype {dtype} of model {name_or_directory!r}: it is no floating-point dtype; use torch.float32")
+    where = _device(device)
+    if not name_or_directory.strip():
+        raise ModelError("model: the name is empty; give a directory, or a name such as EleutherAI/gpt-neo-125m")
+    local = _is_local(name_or_directory)
+    source = str(Path(name_or_directory).expanduser()) if local else name_or_directory
+    label = f"model {'directory' if local else 'name'} {name_or_directory!r}"
+    if local:
+        _check_directory(Path(source), label)
+    model, report = _from_pretrained(source, dtype, label, local)
+    _check_weights(report, label)
+    keep_float64(model)
+    return model.to(where).eval()
+
+
+def check_positions(model: nn.Module, length: int) -> None:
+    """Check that sequences of `length` tokens fit the model's positions.
+
+    Raises:
+        RequestError: if they do not.
+    """
+    positions = _of_config(model, "max_position_embeddings")
+    if positions is not None and length > positions:
+        raise RequestError(
+            f"sequence length {length}: {type(model).__name__} has only {positions} positions; "
+            f"use --sequence-length {positions} or less"
+        )
+
+
+def vocabulary_size(model: nn.Module) -> int:
+    """Return the number of token ids that `model` knows.
+
+    Raises:
+        ModelError: if its configuration does not say.
+    """
+    size = _of_config(model, "vocab_size")
+    if size is None:
+        raise ModelError(f"{type(model).__name__}: its config has no vocab_size; use a Hugging Face causal language model")
+    return size
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Silence the progress bars and log lines of transformers and huggingface_hub for a while."""
+    from huggingface_hub.utils import logging as hub_logging
+    from transformers.utils import logging
+
+    verbosity, hub_verbosity = logging.get_verbosity(), hub_logging.get_verbosity()
+    bars = logging.is_progress_bar_enabled()
+    logging.set_verbosity(logging.CRITICAL)
+    hub_logging.set_verbosity(logging.CRITICAL)
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        hub_logging.set_verbosity(hub_verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _device(device: torch.device | str) -> torch.device:
+    try:
+        where = torch.device(device)
+        torch.empty(0, device=where)
+    except (AssertionError, NotImplementedError, RuntimeError) as e:
+        raise DeviceError(f"device {str(device)!r}: not available on this machine ({_short(e)}); use cpu") from e
+    return where
+
+
+def _is_local(name: str) -> bool:
+    # A hub name is "name" or "owner/name"; everything else can only have been meant as a path.
+    path = Path(name).expanduser()
+    return path.exists() or path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1 or name.endswith("/")
+
+
+def _check_directory(directory: Path, label: str) -> None:
+    if not directory.exists():
+        raise ModelError(f"{label}: it does not exist; mend the path")
+    if not directory.is_dir():
+        raise ModelError(f"{label}: it is a file; give the directory that holds config.json and the safetensors")
+    if not (directory / "config.json").is_file():
+        raise ModelError(f"{label}: there is no config.json; save the model there with save_pretrained")
+    if any(directory.glob("*.safetensors")):
+        return
+    pickles = sorted(path.name for pattern in _PICKLES for path in directory.glob(pattern))
+    if pickles:
+        raise ModelError(f"{label}: only a pickle ({pickles[0]}), which can run code when loaded; convert it to safetensors")
+    raise ModelError(f"{label}: there are no weights (*.safetensors); save the model there with save_pretrained")
+
+
+def _from_pretrained(source: str, dtype: torch.dtype, label: str, local: bool) -> tuple[nn.Module, dict[str, Any]]:
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM
+
+    try:
+        with quiet():
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                source,
+                dtype=dtype,
+                attn_implementation="eager",
+                use_safetensors=True,
+                trust_remote_code=False,
+                local_files_only=local or not _hub_answers(source),
+                output_loading_info=True,
+            )
+    except SafetensorError as e:
+        raise ModelError(f"{label}: a safetensors file is damaged ({_short(e)}); copy it again") from e
+    except MemoryError as e:
+        raise ModelError(f"{label}: it does not fit in memory; use a smaller model or dtype") from e
+    except Exception as e:  # the library raises nearly every class for bad files and for an unreachable hub
+        raise ModelError(f"{label}: {_why(e, local)}") from e
+    model, report = loaded
+    return model, report
+
+
+def _hub_answers(name: str) -> bool:
+    # One quick question: without it an unreachable hub costs the library's 23 s of retries before the cache is tried.
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        get_hf_file_metadata(hf_hub_url(name, "config.json"), timeout=10)
+    except HfHubHTTPError:
+        return True
+    except Exception:  # no network, no name service, offline mode: each client library has its own classes
+        return False
+    return True
+
+
+# (what the library's message contains, whether only for local directories, what to say instead)
+_REASONS = (
+    (
+        r"trust_remote_code|custom code",
+        None,
+        "it needs its author's own code, which is never run here; use an architecture that transformers knows",
+    ),
+    (
+        r"does not recognize this architecture|Unrecognized (model|configuration)",
+        None,
+        "config.json names no causal language model that transformers knows; mend its model_type",
+    ),
+    (
+        r"ignore_mismatched_sizes|size mismatch",
+        None,
+        "shapes of the weights do not fit config.json; use the config.json that was saved with the weights",
+    ),
+    (r"not a valid JSON|JSONDecodeError", True, "config.json is not valid JSON; copy it again"),
+    (
+        r"connect|offline|cached files",
+        False,
+        "the Hugging Face hub is not reachable and the model is not cached; give a local directory instead",
+    ),
+    (r"not a valid model identifier|Repo id must", False, "neither a directory here nor a model on the hub; mend the name"),
+    (
+        r"safetensors",
+        False,
+        "the hub has no safetensors for it, and pickles are never loaded; convert it and give a local directory",
+    ),
+)
+
+
+def _why(error: Exception, local: bool) -> str:
+    text = " ".join(str(error).split())
+    for pattern, only_local, reason in _REASONS:
+        if only_local in (None, local) and re.search(pattern, text):
+            return reason
+    return f"{_short(error)}; {'mend the files' if local else 'give a local directory instead'}"
+
+
+def _short(error: BaseException) -> str:
+    return one_line(error, 160)
+
+
+def _check_weights(report: dict[str, Any], label: str) -> None:
+    unexpected = [key for key in report["unexpected_keys"] if not _SAVED_BUFFERS.search(key)]
+    for kind, keys in (
+        ("has no weights for", report["missing_keys"]),
+        ("has weights of another shape for", [key[0] if isinstance(key, tuple) else key for key in report["mismatched_keys"]]),
+        ("has weights that config.json does not ask for,", unexpected),
+    ):
+        if keys:
+            more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
+            raise ModelError(f"{label}: it {kind} {min(keys)}{more}; use the config.json that was saved with the weights")
+
+
+def _of_config(model: nn.Module, key: str) -> int | None:
+    value = getattr(getattr(model, "config", None), key, None)
+    return value if isinstance(value, int) else None
