@@ -1,0 +1,98 @@
+"""How much to spend: three named budgets, scaled down for landscapes whose evaluations are expensive.
+
+The plan depends on the dimension only, never on the speed of the machine, so that the same request
+gives the same numbers everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from villani_verify.errors import RequestError
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The effort of one verification.
+
+    Attributes:
+        name: quick, standard or thorough.
+        level: confidence of each verdict.
+        num_probes: ±1 probes for each Laplacian, at least ten (Student-t intervals are poor below).
+        exact_dimension: up to this dimension Laplacians are computed exactly.
+        rays: isotropic rays of the differential-growth criterion.
+        radii: radii on each ray or family, log-spaced.
+        decades: decades of radius on each ray.
+        scan: radii tried inside each bin when searching a ray for its lowest point; 1 for none.
+        growth_rays: rays of the growth and tail profiles.
+        growth_decades: decades of radius of those profiles, which need losses only.
+        descent_steps: steps of the search for the worst direction of growth.
+        tail_samples: Gaussian samples of log Z.
+        family_draws: structured families drawn by the uniform criterion.
+        family_candidates: how many of them are measured with a few probes, and the best third of those fully;
+            where Laplacians are exact, all of them fully.
+        family_radii: radii on each of those, over one decade.
+        screening_probes: probes of the first of those measurements.
+        smooth_rays: rays of the smoothness criterion.
+        smooth_intervals: intervals of the first scan of each of those rays.
+        derivative_order: highest derivative that is checked.
+    """
+
+    name: str
+    level: float = 0.99
+    num_probes: int = 16
+    exact_dimension: int = 64
+    rays: int = 10
+    radii: int = 9
+    decades: float = 2.0
+    scan: int = 1
+    growth_rays: int = 24
+    growth_decades: float = 4.0
+    descent_steps: int = 20
+    tail_samples: int = 256
+    family_draws: int = 120
+    family_candidates: int = 8
+    family_radii: int = 5
+    screening_probes: int = 4
+    smooth_rays: int = 4
+    smooth_intervals: int = 16
+    derivative_order: int = 6
+
+
+_EFFORT = {"quick": 1, "standard": 4, "thorough": 16}
+
+
+def budget_for(name: str, dimension: int) -> Budget:
+    """Return the plan of the budget `name` for a landscape of `dimension` parameters.
+
+    Raises:
+        RequestError: if there is no such budget.
+    """
+    if name not in _EFFORT:
+        close = get_close_matches(name, _EFFORT, n=1) or ["quick"]
+        raise RequestError(f"budget {name!r}: unknown; choose one of {', '.join(_EFFORT)} (did you mean {close[0]!r}?)")
+    effort = _EFFORT[name]
+    if dimension <= 64:
+        plan = Budget(name, radii=17, decades=4.0, scan=64, growth_decades=6.0, family_draws=60, family_candidates=24, smooth_rays=6)
+    elif dimension <= 20_000:
+        plan = Budget(name)
+    elif dimension <= 5_000_000:
+        plan = Budget(name, rays=8, radii=6, growth_rays=12, tail_samples=64, family_draws=90, family_candidates=6, smooth_rays=2)
+    else:
+        # A hundred million parameters: one probe takes seconds on a processor, and order 4 is the least that is asked for.
+        plan = Budget(
+            name, num_probes=10, rays=2, radii=5, decades=1.0, growth_rays=3, growth_decades=2.0, descent_steps=2, tail_samples=12,
+            family_draws=40, family_candidates=3, screening_probes=3, smooth_rays=1, smooth_intervals=2, derivative_order=4,
+        )  # fmt: skip
+    return replace(
+        plan,
+        rays=plan.rays * effort,
+        growth_rays=plan.growth_rays * effort,
+        tail_samples=plan.tail_samples * effort,
+        family_draws=plan.family_draws * effort,
+        family_candidates=plan.family_candidates * effort,
+        smooth_rays=plan.smooth_rays * effort,
+        num_probes=plan.num_probes * min(effort, 4),
+        descent_steps=plan.descent_steps * effort,
+    )

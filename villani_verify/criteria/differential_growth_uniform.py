@@ -1,0 +1,263 @@
+"""Uniform differential growth, Villani's condition: the infimum of Ψ_s over ‖θ‖ = r tends to infinity with r.
+
+One family of points with growing norm along which Ψ_s stays bounded refutes it. Families are drawn from names,
+shapes and small integers, screened by how little F grows along them (a function that does not change while the
+parameters grow is where curvature can outgrow the gradient), ranked by a few probes, measured
+fully, and what looks like a counterexample is measured once more with fresh probes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from villani_verify.criteria.bounded import LARGEST_BOUNDED_EXPONENT, BoundedFamily, bounded_family, growth_of, last_decade
+from villani_verify.criteria.budget import Budget
+from villani_verify.criteria.measured_family import (
+    MeasuredFamily,
+    bounded_sentence,
+    family_as_dict,
+    family_witness,
+    measure_family,
+    persists,
+    worst_parameters,
+)
+from villani_verify.criteria.profiles import reference_radius
+from villani_verify.criteria.result import Cost, CriterionResult, Status
+from villani_verify.criteria.settings import Settings
+from villani_verify.curvature.probes import derive_seed
+from villani_verify.errors import RequestError
+from villani_verify.estimation.growth import GrowthFit
+from villani_verify.landscape import Landscape, squared_norm
+from villani_verify.search.draw import draw_families
+from villani_verify.search.families import Family, Ray, Scaling
+from villani_verify.search.scan import log_spaced
+
+NAME = "differential_growth_uniform"
+# Families are measured between 10³ and 10⁴ times the reference radius: far enough for powers of r to separate.
+_OUTER_RADIUS = 1e4
+_LARGEST_PARAMETER = 1e12
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    family: Family
+    low: float
+    high: float
+    loss_change: float
+    loss: float
+    decay: float
+
+
+def claim(temperatures: tuple[float, ...]) -> str:
+    """Return the claim for these temperatures, or for every s > 0 where there are none."""
+    which = "every s > 0" if not temperatures else "s = " + ", ".join(f"{s:g}" for s in temperatures)
+    return f"inf over ‖θ‖ = r of Ψ_s(θ) → ∞ as r → ∞ (Villani's condition), for {which}"
+
+
+def differential_growth_uniform(landscape: Landscape, budget: Budget, settings: Settings) -> CriterionResult:
+    """Search structured families for one along which Ψ_s stays bounded or falls.
+
+    Args:
+        landscape: gives F.
+        budget: `family_draws`, `family_candidates`, `family_radii`, `screening_probes`, `num_probes`, `scan`, `level`.
+        settings: seed, engine, temperatures and progress.
+
+    Returns:
+        The result; its statistic is the growth exponent of the upper bound of s* along the worst family.
+    """
+    cost = Cost()
+    candidates = _screen(landscape, budget, settings, cost)
+    ranked = _rank(landscape, candidates[: budget.family_candidates], budget, settings, cost)
+    wanted = len(ranked) if _scans(landscape, budget) else max(1, math.ceil(len(ranked) / 3))
+    measured: list[MeasuredFamily] = []
+    refuting: list[tuple[MeasuredFamily, BoundedFamily]] = []
+    for i, candidate in enumerate(ranked):
+        if i >= wanted and refuting:
+            break
+        settings.progress("uniform growth: measure families", i, len(ranked))
+        parameters = _parameters(landscape, candidate, budget, cost)
+        m = _measure(landscape, candidate.family, parameters, budget, settings, f"{NAME} {i}", cost)
+        if not bounded_family(m.points, settings.temperatures, budget.level) and not _suspicious(m, settings, budget):
+            measured.append(m)
+            continue
+        # What looks like a counterexample is measured again with fresh probes, and where it is only the interval that
+        # is too wide, with four times as many.
+        for more in (1, 4):
+            m = _measure(landscape, candidate.family, parameters, budget, settings, f"{NAME} confirm {i} {more}", cost, more=more)
+            bounded = bounded_family(m.points, settings.temperatures, budget.level)
+            if bounded is not None or not _suspicious(m, settings, budget) or landscape.dimension <= budget.exact_dimension:
+                break
+        if bounded is None:
+            measured.append(m)
+        elif persists(landscape, m, bounded, budget, cost):
+            measured.append(m)
+            refuting.append((m, bounded))
+        # Constant here but growing further out: it is not what it looked like, and no reason for doubt either.
+    return _judge(measured, refuting, len(candidates), budget, settings, cost)
+
+
+def _scans(landscape: Landscape, budget: Budget) -> bool:
+    return budget.scan > 1 and landscape.dimension <= budget.exact_dimension
+
+
+def _parameters(landscape: Landscape, candidate: _Candidate, budget: Budget, cost: Cost) -> list[float]:
+    if not _scans(landscape, budget):
+        return log_spaced(candidate.low, candidate.high, budget.family_radii)
+    # The worst point of the first bin may lie anywhere in it, so more bins keep a full decade.
+    edges = log_spaced(candidate.low / 10**0.5, candidate.high, 2 * budget.family_radii)
+    return worst_parameters(landscape, candidate.family, edges, budget, cost)
+
+
+def _measure(
+    landscape: Landscape,
+    family: Family,
+    parameters: list[float],
+    budget: Budget,
+    settings: Settings,
+    label: str,
+    cost: Cost,
+    *,
+    more: int = 1,
+) -> MeasuredFamily:
+    probes = budget.num_probes * more
+    return measure_family(landscape, family, parameters, settings=settings, budget=budget, num_probes=probes, label=label, cost=cost)
+
+
+def _screen(landscape: Landscape, budget: Budget, settings: Settings, cost: Cost) -> list[_Candidate]:
+    """Draw families and order them by how little the decay, and then the loss, grows over their decade."""
+    norms = {n: squared_norm(t) for n, t in landscape.initial.items()}
+    outer = reference_radius(landscape) * _OUTER_RADIUS
+    seen: set[str] = set()
+    found: list[_Candidate] = []
+    families = draw_families(landscape, budget.family_draws, seed=derive_seed(settings.seed, NAME))
+    for i, family in enumerate(families):
+        settings.progress("uniform growth: screen families", i, budget.family_draws)
+        if str(family.as_dict()) in seen:
+            continue
+        seen.add(str(family.as_dict()))
+        high = _parameter_at(landscape, family, norms, outer)
+        low = _parameter_at(landscape, family, norms, outer / 10.5)
+        if high is None or low is None:
+            continue  # The parameters do not grow along it.
+        try:
+            points = family.points(landscape)
+            first, last = landscape.loss(points(low)), landscape.loss(points(high))
+        except RequestError:
+            continue  # The gradient vanishes at the reference point, say.
+        cost.num_losses += 2
+        if math.isfinite(first) and math.isfinite(last):
+            found.append(_Candidate(family, low, high, abs(last - first) / (1 + abs(first)), last, landscape.decay_value(points(high))))
+    # First those that escape the decay (all end at one radius), then those that leave the loss alone, then those on
+    # which it is low: a counterexample beside a working model says more than one beside a dead one.
+    found.sort(key=lambda c: (round(math.log10(c.decay + 1e-300), 1), round(c.loss_change, 6), round(c.loss, 6)))
+    # One family for each way of switching something off goes ahead of a second one for any of them.
+    times: dict[str, int] = {}
+    turns = []
+    for place, c in enumerate(found):
+        key = str(c.family.zeroed) if isinstance(c.family, Scaling) else c.family.label
+        times[key] = times.get(key, 0) + 1
+        turns.append((times[key], place, c))
+    return [c for _, _, c in sorted(turns, key=lambda turn: turn[:2])]
+
+
+def _parameter_at(landscape: Landscape, family: Family, squared_norms: dict[str, float], radius: float) -> float | None:
+    """Return r > 1 with ‖θ(r)‖ = `radius`, by bisection in log r; None if the norm does not get there."""
+
+    def radius_at(r: float) -> float:
+        return family.radius(landscape, r) if isinstance(family, Ray) else family.radius_from(squared_norms, r)
+
+    low, high = 1.0, _LARGEST_PARAMETER
+    if radius_at(high) < radius:
+        return None
+    for _ in range(60):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if radius_at(middle) < radius else (low, middle)
+    return high
+
+
+def _rank(landscape: Landscape, candidates: list[_Candidate], budget: Budget, settings: Settings, cost: Cost) -> list[_Candidate]:
+    """Order candidates by the growth of s* between their ends, from a few probes; small landscapes need no ranking."""
+    if _scans(landscape, budget):
+        return candidates
+    scored = []
+    for i, c in enumerate(candidates):
+        settings.progress("uniform growth: rank families", i, len(candidates))
+        m = measure_family(
+            landscape, c.family, [c.low, c.high], settings=settings, budget=budget, num_probes=budget.screening_probes,
+            label=f"{NAME} rank {i}", cost=cost,
+        )  # fmt: skip
+        if len(m.points) == 2:
+            first, last = (p.critical_temperature for p in m.points)
+            scored.append((last / first if 0 < first < math.inf else math.inf, i, c))
+    return [c for _, _, c in sorted(scored, key=lambda row: row[:2])]
+
+
+def _judge(
+    measured: list[MeasuredFamily],
+    refuting: list[tuple[MeasuredFamily, BoundedFamily]],
+    screened: int,
+    budget: Budget,
+    settings: Settings,
+    cost: Cost,
+) -> CriterionResult:
+    temperatures = settings.temperatures or (1.0,)
+    growths = [(g, m) for m in measured if (g := _growth(m)) is not None]
+    evidence: dict[str, Any] = {
+        "drawn": budget.family_draws,
+        "screened": screened,
+        "families": [family_as_dict(m, temperatures, budget.level) for m in measured],
+    }
+    name = "growth exponent of s* along the worst family"
+    if refuting:
+        worst, bounded = min(refuting, key=lambda pair: (not pair[1].every_temperature, round(pair[0].points[-1].loss, 2), pair[1].bound))
+        refuted = {id(m) for m, _ in refuting}
+        for m, row in zip(measured, evidence["families"], strict=True):
+            row["refutes"] = id(m) in refuted
+            row["witness"] = m is worst
+        if bounded.mechanism == "gradient":
+            name = "growth exponent of ‖∇F‖² along the worst family"
+        return CriterionResult(
+            name=NAME, status=Status.REFUTED, claim=claim(settings.temperatures),
+            summary=f"{worst.family.sentence} Then {bounded_sentence(worst, bounded)}.",
+            statistic_name=name, statistic=bounded.fit.exponent, interval=bounded.fit.interval(budget.level), level=budget.level,
+            evidence=evidence, witness=family_witness(NAME, worst, bounded, budget.level), cost=cost.stop(),
+        )  # fmt: skip
+    suspicious = [m for m in measured if _suspicious(m, settings, budget)]
+    lowest = min((g for g, _ in growths), key=lambda g: g.exponent, default=None)
+    if suspicious:
+        status = Status.INCONCLUSIVE
+        summary = (
+            f"s* seems not to grow along {len(suspicious)} of {len(measured)} families ({suspicious[0].family.label}), but that is "
+            "not established at this level; more probes and radii (a larger budget) would decide."
+        )
+    elif not measured:
+        status, summary = Status.INCONCLUSIVE, "No drawn family could be measured; --dtype float64 or a larger budget would decide."
+    else:
+        status = Status.SUPPORTED
+        slowest = "" if lowest is None else f"; the slowest growth of s* was r^{lowest.exponent:.2f}"
+        summary = f"No counterexample in {screened} families screened and {len(measured)} measured{slowest}."
+    return CriterionResult(
+        name=NAME, status=status, claim=claim(settings.temperatures), summary=summary, statistic_name=name,
+        statistic=None if lowest is None else lowest.exponent, interval=None if lowest is None else lowest.interval(budget.level),
+        level=budget.level, evidence=evidence, witness=None, cost=cost.stop(),
+    )  # fmt: skip
+
+
+def _suspicious(m: MeasuredFamily, settings: Settings, budget: Budget) -> bool:
+    """Say whether s* itself, whatever its interval, does not grow along the family."""
+    fit = _growth(m)
+    return fit is not None and fit.exponent <= LARGEST_BOUNDED_EXPONENT and not _is_cold(m, settings, budget)
+
+
+def _is_cold(m: MeasuredFamily, settings: Settings, budget: Budget) -> bool:
+    """Say whether every temperature asked for lies below s* all along the family, where Ψ_s > 0 grows with ‖∇F‖²."""
+    lows = [p.critical_temperature_interval(budget.level)[0] for p in last_decade(m.points)]
+    return bool(settings.temperatures) and max(settings.temperatures) < min(lows)
+
+
+def _growth(m: MeasuredFamily) -> GrowthFit | None:
+    last = last_decade(m.points)
+    values = [p.critical_temperature for p in last]
+    return growth_of(last, values) if len(last) >= 3 and all(v < math.inf for v in values) else None

@@ -1,0 +1,192 @@
+"""Ψ_s and s* measured along one family of points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from villani_verify.criteria.bounded import BoundedFamily
+from villani_verify.criteria.budget import Budget
+from villani_verify.criteria.result import Cost
+from villani_verify.criteria.settings import Settings
+from villani_verify.curvature.exact import exact_scan
+from villani_verify.curvature.probes import derive_seed
+from villani_verify.errors import LandscapeError
+from villani_verify.estimation.psi import PointMeasurement, assemble, exact_estimate, measure_point
+from villani_verify.landscape import Landscape
+from villani_verify.search.families import Family
+from villani_verify.search.scan import low_points
+
+_LOOSE = 1e3
+
+
+@dataclass(frozen=True)
+class MeasuredFamily:
+    """Measurements along a family, by increasing radius.
+
+    Attributes:
+        family: where.
+        parameters: r.
+        points: what was measured at θ(r).
+        seed: address of the probes.
+        num_probes: for each point.
+    """
+
+    family: Family
+    parameters: tuple[float, ...]
+    points: tuple[PointMeasurement, ...]
+    seed: int
+    num_probes: int
+
+
+def measure_family(
+    landscape: Landscape,
+    family: Family,
+    parameters: Sequence[float],
+    *,
+    settings: Settings,
+    budget: Budget,
+    num_probes: int,
+    label: str,
+    cost: Cost,
+) -> MeasuredFamily:
+    """Measure a family at the given r, with probes of its own.
+
+    Points from the first that is not finite onwards are left out.
+
+    Args:
+        landscape: gives F.
+        family: where.
+        parameters: r, increasing.
+        settings: seed and engine.
+        budget: `exact_dimension`.
+        num_probes: ±1 probes for each point.
+        label: names this use of the probes; another label draws fresh ones.
+        cost: what is spent is added here.
+    """
+    seed = derive_seed(settings.seed, label)
+    points = family.points(landscape)
+    measured: list[PointMeasurement] = []
+    if landscape.dimension <= budget.exact_dimension:
+        thetas = [points(r) for r in parameters]
+        for theta, (loss, plain, full, laplacian) in zip(thetas, exact_scan(landscape, thetas), strict=True):
+            cost.num_gradients += 1
+            cost.num_matvecs += landscape.dimension
+            try:
+                measured.append(
+                    assemble(landscape, theta, loss=loss, plain=plain, full=full, laplacian=exact_estimate(landscape, laplacian))
+                )
+            except LandscapeError:
+                break
+    else:
+        for i, r in enumerate(parameters):
+            try:
+                measured.append(
+                    measure_point(
+                        landscape, points(r), engine=settings.engine, seed=derive_seed(seed, i), num_probes=num_probes,
+                        exact_dimension=budget.exact_dimension,
+                    )
+                )  # fmt: skip
+            except LandscapeError:
+                break
+            cost.num_gradients += 1
+            cost.num_matvecs += measured[-1].laplacian.num_matvecs
+    return MeasuredFamily(family, tuple(parameters[: len(measured)]), tuple(measured), seed, num_probes)
+
+
+def worst_parameters(landscape: Landscape, family: Family, edges: Sequence[float], budget: Budget, cost: Cost) -> list[float]:
+    """Return the r at which to measure: low points of s*, one a bin, where scanning is affordable, else the outer edges."""
+    if budget.scan <= 1 or landscape.dimension > budget.exact_dimension:
+        return list(edges[1:])
+    cost.num_gradients += budget.scan * (len(edges) - 1)
+    return low_points(landscape, family.points(landscape), edges, per_bin=budget.scan)
+
+
+def persists(landscape: Landscape, m: MeasuredFamily, bounded: BoundedFamily, budget: Budget, cost: Cost) -> bool:
+    """Say whether a family that looks bounded still does so three to four decades further out.
+
+    Only asked where points are cheap. A sum of a large constant and a slow term looks constant for decades; at the
+    quantity's largest exponent that counts as bounded it would gain a factor of ten, and it is let gain a thousand.
+    """
+    if budget.scan <= 1 or landscape.dimension > budget.exact_dimension:
+        return True
+    far = [m.parameters[-1] * 10 ** (3 + i / 4) for i in range(5)]
+    parameters = worst_parameters(landscape, m.family, far, budget, cost)
+    points = m.family.points(landscape)
+    thetas = [points(r) for r in parameters]
+    rows = [row for row in exact_scan(landscape, thetas) if all(math.isfinite(x) for x in row)]
+    if bounded.mechanism == "gradient":
+        largest = max(p.gradient_norm_squared for p in m.points)
+        return all(full <= _LOOSE * largest for _, _, full, _ in rows)
+    laplacians = [(full, laplacian + landscape.decay_laplacian) for _, _, full, laplacian in rows]
+    return all(laplacian > 0 and full / laplacian <= _LOOSE * bounded.bound for full, laplacian in laplacians)
+
+
+def point_as_dict(p: PointMeasurement, temperatures: Sequence[float], level: float) -> dict[str, Any]:
+    """Return a measurement as plain values for results and figures."""
+    return {
+        "radius": p.radius,
+        "loss": p.loss,
+        "gradient_norm_squared": p.gradient_norm_squared,
+        "laplacian": {
+            "value": p.laplacian.value,
+            "standard_error": p.laplacian.standard_error,
+            "interval": list(p.laplacian.interval(level)),
+            "num_matvecs": p.laplacian.num_matvecs,
+        },
+        "critical_temperature": {
+            "value": p.critical_temperature,
+            "interval": list(p.critical_temperature_interval(level)),
+        },
+        "psi": [{"temperature": s, "value": p.psi(s), "interval": list(p.psi_interval(s, level))} for s in temperatures],
+    }
+
+
+def family_as_dict(m: MeasuredFamily, temperatures: Sequence[float], level: float) -> dict[str, Any]:
+    """Return a measured family as plain values for results and figures."""
+    return {
+        "label": m.family.label,
+        "sentence": m.family.sentence,
+        "family": m.family.as_dict(),
+        "points": [point_as_dict(p, temperatures, level) for p in m.points],
+    }
+
+
+def family_witness(criterion: str, m: MeasuredFamily, bounded: BoundedFamily, level: float) -> Mapping[str, Any]:
+    """Return what is needed to measure a refuting family again with fresh probes."""
+    return {
+        "kind": "bounded-family",
+        "criterion": criterion,
+        "family": m.family.as_dict(),
+        "sentence": m.family.sentence,
+        "mechanism": bounded.mechanism,
+        "temperature": bounded.temperature,
+        "every_temperature": bounded.every_temperature,
+        "bound": bounded.bound,
+        "exponent": bounded.fit.exponent,
+        "parameters": list(m.parameters),
+        "num_probes": m.num_probes,
+        "seed": m.seed,
+        "level": level,
+        "claimed": [point_as_dict(p, [bounded.temperature], level) for p in m.points],
+    }
+
+
+def bounded_sentence(m: MeasuredFamily, bounded: BoundedFamily) -> str:
+    """Say in words how a family breaks the criterion."""
+    span = f"radius {m.points[0].radius:.3g} to {m.points[-1].radius:.3g}"
+    if bounded.mechanism == "gradient":
+        reach = "every s > 0" if bounded.every_temperature else f"s = {bounded.temperature:.3g}"
+        return (
+            f"‖∇F‖ does not grow (fitted r^{bounded.fit.exponent / 2:.2f}) and ΔF does not fall, so Ψ_s stays bounded for {reach} "
+            f"(below {bounded.bound:.3g} at s = {bounded.temperature:.3g}); {span}"
+        )
+    trend = "falls" if bounded.every_temperature else "does not grow"
+    # Rounded up, as the sentence speaks of every s above it.
+    ceiling = math.ceil(bounded.bound / 10 ** (digit := math.floor(math.log10(bounded.bound)) - 2)) * 10**digit
+    return (
+        f"the upper bound of s* {trend} (fitted r^{bounded.fit.exponent:.2f}) and is at most {ceiling:.3g}, so Ψ_s < 0 for every s "
+        f"above that; {span}"
+    )

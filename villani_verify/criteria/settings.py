@@ -1,0 +1,32 @@
+"""What a criterion is told besides the landscape and the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from villani_verify.curvature.engine import Engine
+
+Progress = Callable[[str, int, int], None]
+"""Called as progress(what is being done, steps done, steps in all)."""
+
+
+def silent(message: str, done: int, total: int) -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Choices that hold for a whole verification.
+
+    Attributes:
+        seed: everything drawn follows from it.
+        engine: computes Hessian quadratic forms.
+        temperatures: s to which the differential-growth criteria are restricted; empty for every s > 0.
+        progress: is told how far the work is.
+    """
+
+    seed: int
+    engine: Engine
+    temperatures: tuple[float, ...] = ()
+    progress: Progress = silent

@@ -1,0 +1,206 @@
+"""A loss as a program: its exported graph, interpreted node by node with plain tensors and jets.
+
+Why the exported graph, and not a tensor subclass on eager code or `make_fx`: `torch.export` traces any loss of named
+tensors (a language model with its cross-entropy, a module, a plain function) in one way; its core operations are few,
+so few rules are needed; the last use of each value is known, so that memory is freed on the way; and constants such as
+masks and rotary angles are computed once, as plain tensors. `make_fx` stops at the mask checks of language models.
+"""
+
+from __future__ import annotations
+
+import logging
+import operator
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.export.graph_signature import InputKind
+from torch.utils import _pytree as pytree
+
+from villani_verify.curvature.taylor import piecewise, products, reductions, shapes  # noqa: F401  they fill the table
+from villani_verify.curvature.taylor.jet import Jet
+from villani_verify.curvature.taylor.table import RULES, TaylorError, aten
+from villani_verify.landscape import Batch, LossFunction, Point
+
+# Decomposed, these become piecewise formulas whose derivatives are wrong at the seam, though the function is smooth.
+_KEPT_WHOLE = (aten.softplus.default, aten.log_sigmoid_forward.default, aten.logaddexp.default, aten.logsumexp.default)
+_FAILURES = (ArithmeticError, AssertionError, AttributeError, LookupError, NotImplementedError, RuntimeError, TypeError, ValueError)
+
+
+@dataclass(frozen=True)
+class Program:
+    """The exported graph of the mean loss of one batch, as a function of named tensors.
+
+    Attributes:
+        nodes: the operations in order.
+        parameters: placeholder → name of the tensor.
+        constants: placeholder → its value.
+        inputs: placeholders of the batch's tensors, in the order of its leaves.
+        output: node of the loss.
+        last_use: node → the values that nothing after it needs.
+    """
+
+    nodes: tuple[fx.Node, ...]
+    parameters: Mapping[fx.Node, str]
+    constants: Mapping[fx.Node, Any]
+    inputs: tuple[fx.Node, ...]
+    output: fx.Node
+    last_use: Mapping[fx.Node, tuple[fx.Node, ...]]
+
+    def run(self, batch: Batch, parameter: Callable[[str], Any], *, declared: torch.dtype | None = None) -> Any:
+        """Return the loss: a jet, or a tensor if it does not move.
+
+        Args:
+            batch: of the shapes the program was exported with.
+            parameter: name → jet or tensor. It is called for each operation that uses the tensor, so that nothing of the
+                size of the model need be kept.
+            declared: if given, casts of jets to this dtype or a finer one are left out, so that a model declared float32
+                and run in float64 is the function that it computes in exact arithmetic.
+
+        Raises:
+            TaylorError: if an operation has no rule.
+        """
+        values: dict[fx.Node, Any] = dict(self.constants)
+        values.update(zip(self.inputs, pytree.tree_leaves((batch,)), strict=True))
+
+        def fetch(node: fx.Node) -> Any:
+            return parameter(self.parameters[node]) if node in self.parameters else values[node]
+
+        with torch.no_grad():
+            for node in self.nodes:
+                arguments = fx.node.map_arg(node.args, fetch)
+                options = fx.node.map_arg(node.kwargs, fetch)
+                values[node] = _apply(node, arguments, dict(options), declared)
+                del arguments, options
+                for finished in self.last_use.get(node, ()):
+                    values.pop(finished, None)
+            return fetch(self.output)
+
+
+def export_program(loss: LossFunction, point: Point, batch: Batch) -> Program:
+    """Export `loss` at tensors and a batch of these shapes.
+
+    Raises:
+        TaylorError: if `torch.export` cannot trace it, as when a branch depends on a parameter's value.
+    """
+    wrapper = _Wrapper(loss, point)
+    try:
+        with _quiet():
+            exported = torch.export.export(wrapper, (batch,), strict=False).run_decompositions(_decompositions())
+            return _program_of(exported, list(point))
+    except torch.OutOfMemoryError:
+        raise
+    # Tracing runs the user's code on abstract tensors and may fail in any way at all.
+    except Exception as e:
+        reason = " ".join(str(e).split())[:160]
+        raise TaylorError(f"loss: torch.export cannot trace it ({type(e).__name__}: {reason}); nested reverse mode is used") from e
+
+
+@lru_cache(maxsize=1)
+def _decompositions() -> Any:
+    table = torch.export.default_decompositions()
+    for operation in _KEPT_WHOLE:
+        table.pop(operation, None)
+    return table
+
+
+class _Wrapper(nn.Module):
+    """The point's tensors as parameters, so that they are inputs of the exported graph."""
+
+    def __init__(self, loss: LossFunction, point: Point) -> None:
+        super().__init__()
+        self.loss = (loss,)  # in a tuple: a loss that is itself a module must not register its own parameters
+        self.names = list(point)
+        self.tensors = nn.ParameterList([nn.Parameter(t.detach()) for t in point.values()])
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the loss at the registered tensors."""
+        return self.loss[0](dict(zip(self.names, self.tensors, strict=True)), batch)
+
+
+def _program_of(exported: torch.export.ExportedProgram, names: list[str]) -> Program:
+    placeholders = {n.name: n for n in exported.graph.nodes if n.op == "placeholder"}
+    parameters: dict[fx.Node, str] = {}
+    constants: dict[fx.Node, Any] = {}
+    inputs: list[fx.Node] = []
+    for spec in exported.graph_signature.input_specs:
+        node = placeholders[spec.arg.name]
+        if spec.kind is InputKind.PARAMETER and str(spec.target).startswith("tensors."):
+            parameters[node] = names[int(str(spec.target).removeprefix("tensors."))]
+        elif spec.kind is InputKind.USER_INPUT:
+            inputs.append(node)
+        else:
+            held = exported.constants if spec.target in exported.constants else exported.state_dict
+            constants[node] = held[str(spec.target)].detach()
+    nodes = tuple(n for n in exported.graph.nodes if n.op == "call_function")
+    (result,) = exported.graph_signature.user_outputs
+    output = next(n for n in exported.graph.nodes if n.name == result)
+    return Program(nodes, parameters, constants, tuple(inputs), output, _last_uses(nodes, output))
+
+
+def _last_uses(nodes: tuple[fx.Node, ...], output: fx.Node) -> dict[fx.Node, tuple[fx.Node, ...]]:
+    last: dict[fx.Node, fx.Node] = {}
+    for node in nodes:
+        last.setdefault(node, node)
+        for used in node.all_input_nodes:
+            if used.op == "call_function":
+                last[used] = node
+    finished: dict[fx.Node, list[fx.Node]] = {}
+    for used, node in last.items():
+        if used is not output:
+            finished.setdefault(node, []).append(used)
+    return {node: tuple(values) for node, values in finished.items()}
+
+
+def _apply(node: fx.Node, arguments: tuple[Any, ...], options: dict[str, Any], declared: torch.dtype | None) -> Any:
+    target: Any = node.target
+    if target is operator.getitem:
+        return arguments[0][arguments[1]]
+    if "_assert" in str(target):
+        return None  # guards of the traced shapes and dtypes, which hold for the value at t = 0
+    if not any(isinstance(leaf, Jet) for leaf in pytree.tree_leaves((arguments, options))):
+        return target(*arguments, **options)
+    if target is aten._to_copy.default and _keeps_declared(options.get("dtype"), declared):
+        options.pop("dtype")
+    found = RULES.get(target)
+    if found is None:
+        raise TaylorError(f"operation {target} has no Taylor rule ({_place(node)}); nested reverse mode is used instead")
+    try:
+        return found(*arguments, **options)
+    except torch.OutOfMemoryError:
+        raise
+    except _FAILURES as e:
+        raise TaylorError(f"operation {target}: its Taylor rule failed ({_place(node)}): {type(e).__name__}: {e}") from e
+
+
+def _keeps_declared(kind: torch.dtype | None, declared: torch.dtype | None) -> bool:
+    if kind is None or declared is None or not kind.is_floating_point:
+        return False
+    return torch.finfo(kind).eps <= torch.finfo(declared).eps
+
+
+def _place(node: fx.Node) -> str:
+    """The innermost line of the user's or a library's code that made the node."""
+    trace = (node.meta.get("stack_trace") or "").splitlines()
+    frames = [i for i, line in enumerate(trace) if line.lstrip().startswith("File ") and __file__ not in line]
+    if not frames:
+        return f"node {node.name}"
+    return "; ".join(line.strip() for line in trace[frames[-1] : frames[-1] + 2])
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's warnings and logged graphs off the terminal: a failure is reported by its exception."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

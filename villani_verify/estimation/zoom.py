@@ -1,0 +1,286 @@
+"""Zooming in on a flaw of a function of one variable, and telling it from rounding.
+
+From a grid of Taylor expansions the intervals that match worst are halved again and again. Where g is smooth, mismatches fall
+like powers of h to the rounding floor in every interval. A flaw shows in one of three ways:
+
+* jump: δ_m of the interval that holds it stays constant while its neighbours' falls;
+* blow-up: the coefficient c_m itself grows like a power of 1/h as its place is approached;
+* rounding: values two steps apart differ by the same amount however short the step (`rounding_level`).
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from villani_verify.estimation.growth import fit_growth
+from villani_verify.estimation.remainder import Expansion, Mismatch, mismatch
+
+Expand = Callable[[float], Expansion]
+
+# A sum of n roundings is about √n of them; 1e3 leaves room for a million and some ill-conditioning.
+ROUNDINGS = 1e3
+# Halvings over which a jump must stay constant (2.4 decades), and a coefficient must grow (3.6 decades).
+PLATEAU, GROWTH = 8, 12
+# A jump must exceed what the neighbouring intervals show by this factor; rounding exceeds it with a probability below 1e-6.
+GAP = 20.0
+# At 0.1 % a chain that settles is never taken for one that grows; 0.04 tells |t|^2.9 from a constant.
+STEEP = -0.04
+# Levels on which every order must be at rounding level before the zoom stops early.
+SETTLED = 4
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Two expansions and how they differ.
+
+    Attributes:
+        left: at a.
+        right: at b.
+        mismatch: δ_0 … δ_k.
+        floor: size of a single rounding error in each δ_i.
+    """
+
+    left: Expansion
+    right: Expansion
+    mismatch: Mismatch
+    floor: tuple[float, ...]
+
+    @property
+    def length(self) -> float:
+        """h."""
+        return self.right.at - self.left.at
+
+    @property
+    def relative(self) -> float:
+        """The largest relative mismatch of the orders that fall at least like h³: finds unbounded derivatives."""
+        return max(self.mismatch.relative[: self._falling])
+
+    @property
+    def excess(self) -> float:
+        """How far low orders mismatch beyond what the two highest explain: finds small jumps under large smooth parts.
+
+        Where g is smooth, δ_i is about (d_{k+1} h^{k+1−i}), a part of binom(k, i) h^{k−i} δ_k.
+        """
+        size, h, k = self.mismatch.size, self.length, len(self.floor) - 1
+        ratios = []
+        for i in range(self._falling):
+            explained = max(math.comb(j, i) * h ** (j - i) * size[j] for j in range(self._falling, k + 1))
+            ratios.append(size[i] / (explained + ROUNDINGS * self.floor[i]))
+        return max(ratios)
+
+    @property
+    def roundings(self) -> float:
+        """The largest δ_i in rounding errors, of the same orders."""
+        pairs = zip(self.mismatch.size[: self._falling], self.floor, strict=False)
+        return max(d / f for d, f in pairs)
+
+    @property
+    def _falling(self) -> int:
+        # The two highest mismatches fall only like h and h²: waiting for them would double the work.
+        return max(len(self.floor) - 2, 1)
+
+
+@dataclass(frozen=True)
+class Level:
+    """One step of a zoom: the interval that was kept, and the other half of the interval it came from."""
+
+    kept: Interval
+    sibling: Interval | None
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A zoom from the grid down to one short interval.
+
+    Attributes:
+        levels: from long intervals to short, each half of the one before.
+        settled: whether it ended because every mismatch had fallen to rounding level.
+    """
+
+    levels: tuple[Level, ...]
+    settled: bool
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """What is wrong with g, and where.
+
+    Attributes:
+        kind: "jump" or "blow-up".
+        order: m, the lowest derivative that is broken.
+        left: a.
+        right: b; the flaw lies in [a, b].
+        size: the jump of g^{(m)}, or its largest value seen.
+        exponent: 0 for a jump; p if g^{(m)} grows like |t − t*|^{−p}.
+    """
+
+    kind: str
+    order: int
+    left: float
+    right: float
+    size: float
+    exponent: float
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What rounding is measured against.
+
+    Attributes:
+        magnitude: G, the size of g on the segment.
+        feature: ρ, the length on which g typically changes by G.
+        reach: R, the size of the points θ + t v.
+        eps: rounding unit.
+    """
+
+    magnitude: float
+    feature: float
+    reach: float
+    eps: float
+
+    @classmethod
+    def of(cls, grid: Sequence[Expansion], *, reach: float, eps: float) -> Frame:
+        """Take the magnitude and the median feature length, at most `reach`, from a grid of expansions."""
+        magnitude = max((abs(e.coefficients[0]) for e in grid), default=0.0)
+        return cls(magnitude, min(reach, median([e.feature(magnitude) for e in grid] or [math.inf])), reach, eps)
+
+    def interval(self, left: Expansion, right: Expansion) -> Interval:
+        """Compare two expansions."""
+        found = mismatch(left, right, magnitude=self.magnitude, feature=self.feature)
+        # Below the smallest normal number every difference is rounding.
+        floor = tuple(max(f, sys.float_info.min) for f in found.rounding(reach=self.reach, eps=self.eps))
+        return Interval(left, right, found, floor)
+
+
+def zoom(
+    expand: Expand, intervals: Sequence[Interval], frame: Frame, *, thorough: bool = True, halvings: int = 32
+) -> tuple[Chain, ...]:
+    """Halve the worst intervals until all is rounding, or `halvings` times.
+
+    Args:
+        expand: t ↦ Taylor expansion.
+        intervals: where to begin; all of one length.
+        frame: for the rounding floors.
+        thorough: keep the interval of largest excess and the two of largest relative mismatch at each level (two, because a
+            point where a derivative is unbounded spoils the interval beside it as well as its own); otherwise the first alone.
+        halvings: at most so many levels.
+
+    Returns:
+        A chain for each interval kept to the end.
+    """
+    beam: list[tuple[Level, ...]] = [(Level(interval, None),) for interval in intervals]
+    quiet = 0
+    for depth in range(halvings + 1):
+        # Long intervals tell little, so at first more of them are kept.
+        beam = _worst(beam, len(intervals) >> (depth + 3), thorough)
+        quiet = quiet + 1 if all(path[-1].kept.roundings <= ROUNDINGS for path in beam) else 0
+        if quiet >= SETTLED or depth == halvings:
+            break
+        halves = [longer for path in beam for longer in _halved(expand, path, frame)]
+        if not halves:
+            break
+        beam = halves
+    return tuple(Chain(path, settled=quiet >= SETTLED) for path in beam)
+
+
+def _worst(beam: Sequence[tuple[Level, ...]], more: int, thorough: bool) -> list[tuple[Level, ...]]:
+    by_excess = sorted(beam, key=lambda path: path[-1].kept.excess, reverse=True)[: max(1, more)]
+    if not thorough:
+        return by_excess
+    by_relative = sorted(beam, key=lambda path: path[-1].kept.relative, reverse=True)[: max(2, more)]
+    return by_excess + [path for path in by_relative if path not in by_excess]
+
+
+def find_flaw(chain: Chain) -> Flaw | None:
+    """Return the flaw that a zoom has isolated, if any."""
+    if chain.settled or len(chain.levels) <= GROWTH:
+        return None
+    return _jump(chain.levels[-PLATEAU:]) or _blow_up(chain.levels[-GROWTH:])
+
+
+def looks_smooth(chain: Chain) -> bool:
+    """Say whether no mismatch of the last interval stands out from rounding or from its neighbours."""
+    if chain.settled or not chain.levels:
+        return True
+    last = chain.levels[-PLATEAU:]
+    final = last[-1].kept
+    for i in range(len(final.floor) - 1):
+        beside = max((level.sibling.mismatch.size[i] for level in last if level.sibling is not None), default=0.0)
+        if final.mismatch.size[i] > max(ROUNDINGS * final.floor[i], GAP * beside):
+            return False
+    return True
+
+
+def rounding_level(value: Callable[[float], float], at: Sequence[Expansion], frame: Frame) -> float | None:
+    """Return the relative rounding of g's values where it is far above eps, or None.
+
+    Next to each point, at steps so short that the Taylor remainder is below eps, the value is compared with the expansion. A
+    difference that does not shrink with the step is rounding. It is set against |g| + |g'|·reach, the size of one rounding
+    of the value and of the position.
+
+    Args:
+        value: t ↦ g(t).
+        at: expansions at a few places.
+        frame: for the sizes.
+    """
+    ratios: list[list[float]] = []
+    for start in at:
+        k = len(start.coefficients) - 1
+        size = abs(start.coefficients[0]) + (abs(start.coefficients[1]) * frame.reach if k else 0.0)
+        if not size:
+            continue
+        step = min(start.feature(max(frame.magnitude, size)) * 0.5 * 10 ** (-16 / (k + 1)), 1e-2 * frame.reach)
+        row = []
+        for factor in (1.0, 1 / 4, 1 / 16, 1 / 64):
+            t = start.at + step * factor
+            row.append(abs(value(t) - start.value_at(t, k)) / size)
+        ratios.append(row)
+    if not ratios:
+        return None
+    columns = [median(column) for column in zip(*ratios, strict=True)]
+    level = median(columns)
+    # A kink in the value's slope would shrink by 64 from the first step to the last.
+    same = columns[0] <= 16 * max(columns[-1], columns[-2])
+    return level if same and level > 1e5 * frame.eps else None
+
+
+def _halved(expand: Expand, path: tuple[Level, ...], frame: Frame) -> list[tuple[Level, ...]]:
+    interval = path[-1].kept
+    middle = expand(interval.left.at + 0.5 * interval.length)
+    if not middle.finite:
+        return []
+    first, second = frame.interval(interval.left, middle), frame.interval(middle, interval.right)
+    return [(*path, Level(first, second)), (*path, Level(second, first))]
+
+
+def _jump(levels: Sequence[Level]) -> Flaw | None:
+    final = levels[-1].kept
+    for m in range(len(final.floor)):
+        sizes = [level.kept.mismatch.size[m] for level in levels]
+        beside = median(level.sibling.mismatch.size[m] for level in levels if level.sibling is not None)
+        steady = max(sizes) <= 1.5 * min(sizes)
+        if steady and min(sizes) > 10 * ROUNDINGS * final.floor[m] and min(sizes) > GAP * beside:
+            return Flaw("jump", m, final.left.at, final.right.at, sizes[-1] * math.factorial(m), 0.0)
+    return None
+
+
+def _blow_up(levels: Sequence[Level]) -> Flaw | None:
+    final = levels[-1].kept
+    for m in range(len(final.floor)):
+        pairs = [(level.kept.length, largest_coefficient(level.kept, m)) for level in levels]
+        fit = fit_growth([pairs])
+        if fit is None or len([y for _, y in pairs if 0 < y < math.inf]) < GROWTH:
+            continue
+        if fit.interval(0.999)[1] < STEEP:
+            size = largest_coefficient(final, m) * math.factorial(m)
+            return Flaw("blow-up", m, final.left.at, final.right.at, size, -fit.exponent)
+    return None
+
+
+def largest_coefficient(interval: Interval, m: int) -> float:
+    """Return the larger |c_m| of the two ends."""
+    return max(abs(interval.left.coefficients[m]), abs(interval.right.coefficients[m]))

@@ -1,0 +1,144 @@
+"""Ψ_s, ΔF and s* at chosen radii: the `psi` command as a function."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from villani_verify.curvature.engine import engine_for
+from villani_verify.curvature.probes import derive_seed
+from villani_verify.environment import peak_memory_bytes
+from villani_verify.errors import RequestError
+from villani_verify.estimation.psi import PointMeasurement, measure_point
+from villani_verify.landscape import Landscape, norm
+from villani_verify.verification import check_temperatures, strict_json
+
+EXACT_DIMENSION = 2000
+"""Up to this dimension the Laplacian is computed exactly, unless a number of probes is asked for."""
+
+
+@dataclass(frozen=True)
+class PsiMeasurement:
+    """Measurements at one or more radii.
+
+    Attributes:
+        points: one for each radius.
+        temperatures: the s at which Ψ_s is reported.
+        level: confidence of the intervals.
+        dimension: d.
+        engine: name of the engine.
+        seconds: wall-clock time of all points.
+        peak_memory_bytes: of the device, or of the process.
+    """
+
+    points: tuple[PointMeasurement, ...]
+    temperatures: tuple[float, ...]
+    level: float
+    dimension: int
+    engine: str
+    seconds: float
+    peak_memory_bytes: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the results object: plain JSON values; Ψ, `laplacian` and s* are those of F, `loss` is L."""
+        matvecs = sum(p.laplacian.num_matvecs for p in self.points)
+        return strict_json({
+            "dimension": self.dimension,
+            "engine": self.engine,
+            "level": self.level,
+            "points": [_row(p, self.temperatures, self.level) for p in self.points],
+            "seconds": self.seconds,
+            "seconds_per_probe": self.seconds / matvecs if matvecs else None,
+            "peak_memory_bytes": self.peak_memory_bytes,
+        })  # fmt: skip
+
+
+def psi(
+    landscape: Landscape,
+    *,
+    radii: Sequence[float] = (),
+    temperatures: Sequence[float] = (1.0,),
+    num_probes: int | None = None,
+    target_relative_error: float | None = None,
+    seed: int = 0,
+    engine: str = "auto",
+    level: float = 0.95,
+) -> PsiMeasurement:
+    """Measure Ψ_s, ΔF and s* with intervals.
+
+    Args:
+        landscape: F.
+        radii: norms to which θ₀ is scaled; none for θ₀ as it is.
+        temperatures: s.
+        num_probes: ±1 probes for each point; by default exact up to 2,000 parameters and 16 probes above.
+        target_relative_error: draw probes until the interval of ΔL is within ± this fraction, looks accounted for.
+        seed: address of the probes.
+        engine: as for `verify`.
+        level: confidence of the intervals.
+
+    Raises:
+        RequestError: if an option is out of range, or a radius is asked for where θ₀ = 0.
+        LandscapeError: if the loss is not a finite, non-negative, deterministic scalar.
+    """
+    check_temperatures(temperatures)
+    _check_options(radii, num_probes, target_relative_error)
+    landscape.check()
+    length = norm(landscape.initial)
+    if radii and length == 0:
+        raise RequestError(
+            f"radius {radii[0]:g}: the reference point of {landscape.name!r} is zero and cannot be scaled; leave it out"
+        )
+    chosen = engine_for(engine, landscape.dimension)
+    sampled = num_probes is not None or target_relative_error is not None
+    started = time.perf_counter()
+    points = []
+    for i, radius in enumerate(radii or [length]):
+        factor = radius / length if radii else 1.0
+        points.append(
+            measure_point(
+                landscape,
+                {n: t * factor for n, t in landscape.initial.items()} if factor != 1.0 else landscape.initial,
+                engine=chosen,
+                seed=derive_seed(seed, "psi", i),
+                num_probes=num_probes or 16,
+                exact_dimension=0 if sampled else EXACT_DIMENSION,
+                target_relative_error=target_relative_error,
+            )
+        )
+    seconds = time.perf_counter() - started
+    return PsiMeasurement(
+        tuple(points), tuple(temperatures), level, landscape.dimension, chosen.name, seconds, peak_memory_bytes(landscape.device)
+    )
+
+
+def _check_options(radii: Sequence[float], num_probes: int | None, target: float | None) -> None:
+    for radius in radii:
+        if not (math.isfinite(radius) and radius > 0):
+            raise RequestError(f"radius {radius}: it is not a positive finite number; give one such as 10")
+    if num_probes is not None and num_probes < 2:
+        raise RequestError(f"number of probes {num_probes}: an interval needs at least 2, and 10 to cover; give 16")
+    if target is not None and not 0 < target < 1:
+        raise RequestError(f"target relative error {target}: it is not between 0 and 1; give one such as 0.01")
+
+
+def _row(p: PointMeasurement, temperatures: Sequence[float], level: float) -> dict[str, Any]:
+    return {
+        "radius": p.radius,
+        "loss": p.loss,
+        "value": p.value,
+        "gradient_norm_squared": p.gradient_norm_squared,
+        "loss_gradient_norm_squared": p.loss_gradient_norm_squared,
+        "laplacian": {
+            "value": p.laplacian.value,
+            "standard_error": p.laplacian.standard_error,
+            "interval": p.laplacian.interval(level),
+            "num_matvecs": p.laplacian.num_matvecs,
+            "method": p.laplacian.method,
+        },
+        "loss_laplacian": p.loss_laplacian.value,
+        "psi": [{"temperature": s, "value": p.psi(s), "interval": p.psi_interval(s, level)} for s in temperatures],
+        "critical_temperature": {"value": p.critical_temperature, "interval": p.critical_temperature_interval(level)},
+    }

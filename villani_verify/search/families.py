@@ -1,0 +1,159 @@
+"""One-parameter families θ(r), r > 0, along which a criterion is examined.
+
+Two sorts: rays θ(r) = base + r v, and scalings θ_t(r) = r^{α_t} θ₀,t with some tensors set to zero. Scalings by
+integer exponents follow the symmetries of LayerNorm, attention and multi-layer perceptrons: with a branch
+switched off, what feeds it can grow without changing the function.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from villani_verify.errors import RequestError
+from villani_verify.landscape import Landscape, norm, squared_norm
+from villani_verify.search.directions import KINDS, Direction
+
+PointOf = Callable[[float], dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Ray:
+    """θ(r) = base + r v with a unit direction v.
+
+    Attributes:
+        kind: how v is made, a name of `directions.KINDS`.
+        seed: first part of v's address.
+        index: second part.
+        base: "origin" (θ = rv) or "initial" (θ = θ₀ + rv).
+        tensor: the tensor that v lies in, for kind "tensor".
+    """
+
+    kind: str
+    seed: int
+    index: int
+    base: Literal["origin", "initial"] = "origin"
+    tensor: str | None = None
+
+    @property
+    def label(self) -> str:
+        """Short name for figures."""
+        return f"{self.kind} ray" if self.tensor is None else f"ray in {self.tensor}"
+
+    @property
+    def sentence(self) -> str:
+        """What the family does to the parameters, in a sentence."""
+        start = "the origin" if self.base == "origin" else "the reference point"
+        along = f"a random direction within {self.tensor}" if self.tensor else _ALONG.get(self.kind, self.kind)
+        return f"From {start}, move a distance r along {along}."
+
+    def direction(self, landscape: Landscape) -> Direction:
+        """Build v."""
+        if self.kind not in KINDS:
+            raise RequestError(f"family of kind {self.kind!r}: unknown; it is one of {', '.join(KINDS)}")
+        extra = {"name": self.tensor} if self.kind == "tensor" else {}
+        return KINDS[self.kind](landscape, seed=self.seed, index=self.index, **extra)
+
+    def points(self, landscape: Landscape) -> PointOf:
+        """Return r ↦ θ(r); v is built once."""
+        v = self.direction(landscape)
+        if self.base == "origin":
+            return lambda r: {n: t * r for n, t in v.items()}
+        return lambda r: {n: torch.add(landscape.initial[n], t, alpha=r) for n, t in v.items()}
+
+    def radius(self, landscape: Landscape, r: float) -> float:
+        """Return ‖θ(r)‖, exactly from the origin and up to the angle between θ₀ and v otherwise."""
+        return r if self.base == "origin" else math.hypot(r, norm(landscape.initial))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values from which `family_of` builds the family again."""
+        return {"type": "ray", "kind": self.kind, "seed": self.seed, "index": self.index, "base": self.base, "tensor": self.tensor}
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """θ_t(r) = r^{α_t} θ₀,t, with α_t = 0 for tensors not named, and the tensors of `zeroed` set to zero.
+
+    Attributes:
+        exponents: α_t for each tensor that is scaled.
+        zeroed: tensors that are switched off.
+    """
+
+    exponents: Mapping[str, int]
+    zeroed: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """Short name for figures: what is scaled and what is switched off, by the ends of the tensors' names."""
+        scaled = " × ".join(_short(n) + (f"^{a}" if a != 1 else "") for n, a in self.exponents.items())
+        return f"scale {scaled}" + (f", {', '.join(map(_short, self.zeroed))} = 0" if self.zeroed else "")
+
+    @property
+    def sentence(self) -> str:
+        """What the family does to the parameters, in a sentence."""
+        off = f"Set {', '.join(self.zeroed)} to zero and multiply " if self.zeroed else "Multiply "
+        return off + ", ".join(f"{n} by r" + (f"^{a}" if a != 1 else "") for n, a in self.exponents.items()) + "."
+
+    def points(self, landscape: Landscape) -> PointOf:
+        """Return r ↦ θ(r); tensors that do not change are shared, not copied."""
+        missing = [n for n in (*self.exponents, *self.zeroed) if n not in landscape.initial]
+        if missing:
+            raise RequestError(f"scaling of tensor {missing[0]!r}: landscape {landscape.name!r} has none of that name")
+        base = {n: torch.zeros_like(t) if n in self.zeroed else t for n, t in landscape.initial.items()}
+        return lambda r: {n: t * r ** self.exponents[n] if n in self.exponents else t for n, t in base.items()}
+
+    def radius(self, landscape: Landscape, r: float) -> float:
+        """Return ‖θ(r)‖ without building θ(r)."""
+        return self.radius_from({n: squared_norm(t) for n, t in landscape.initial.items()}, r)
+
+    def radius_from(self, squared_norms: Mapping[str, float], r: float) -> float:
+        """Return ‖θ(r)‖ from the squared norms of the tensors of θ₀."""
+        kept = ((n, s) for n, s in squared_norms.items() if n not in self.zeroed)
+        return math.sqrt(math.fsum(s * r ** (2 * self.exponents.get(n, 0)) for n, s in kept))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values from which `family_of` builds the family again."""
+        return {"type": "scaling", "exponents": dict(self.exponents), "zeroed": list(self.zeroed)}
+
+
+Family = Ray | Scaling
+
+_ALONG = {
+    "isotropic": "a direction drawn uniformly from the sphere",
+    "sign": "a random corner of the cube",
+    "sparse": "one random coordinate",
+    "gradient": "the gradient there",
+    "anti-gradient": "minus the gradient there",
+    "top-curvature": "a direction of high curvature there",
+    "flattest": "the direction of least curvature there",
+}
+
+
+def _short(name: str) -> str:
+    return ".".join(name.split(".")[-2:] if name.endswith((".weight", ".bias")) else name.split(".")[-1:])
+
+
+def family_of(description: Mapping[str, Any]) -> Family:
+    """Build a family from what `as_dict` returned.
+
+    Raises:
+        RequestError: if the description is not one.
+    """
+    try:
+        if description["type"] == "ray":
+            base: Literal["origin", "initial"] = "origin" if description["base"] == "origin" else "initial"
+            return Ray(
+                str(description["kind"]), int(description["seed"]), int(description["index"]), base, description.get("tensor")
+            )
+        if description["type"] == "scaling":
+            return Scaling({str(n): int(a) for n, a in description["exponents"].items()}, tuple(description["zeroed"]))
+    except (AttributeError, KeyError, TypeError, ValueError) as e:
+        raise RequestError(
+            f"family {str(description)[:80]!r}: {type(e).__name__} {e}; give a witness as a results file has it"
+        ) from e
+    raise RequestError(f"family of type {description['type']!r}: unknown; it is 'ray' or 'scaling'")
