@@ -70,7 +70,7 @@ def replay(witness: Mapping[str, Any], landscape: Landscape, *, seed: int = 1, e
             return _slow(witness, landscape)
         if kind == "ray-kink":
             return _kink(witness, landscape)
-    except (AttributeError, KeyError, TypeError, ValueError, IndexError) as e:
+    except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as e:
         raise RequestError(f"witness: {type(e).__name__} {e}; give criteria[NAME].witness of a results file") from e
     raise RequestError(f"witness of kind {kind!r}: unknown; it is bounded-family, slow-growth or ray-kink")
 

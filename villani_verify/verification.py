@@ -139,7 +139,8 @@ def verify(
     """
     check_temperatures(temperatures)
     expected = {**landscape.expected, **check_expectations(expect or {})}
-    chosen = [check_criterion(name) for name in criteria]
+    asked = {check_criterion(name) for name in criteria}
+    chosen = [name for name in CRITERION_NAMES if name in asked]
     plan = budget_for(budget, landscape.dimension)
     settings = Settings(seed, engine_for(engine, landscape.dimension), tuple(temperatures), progress)
     so_far = Verification(
@@ -149,11 +150,11 @@ def verify(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", MemoryNote)
         landscape.check()
-        for name in CRITERION_NAMES:
-            if name in chosen:
-                results.append(CRITERIA[name](landscape, plan, settings))
-                if on_result is not None and len(results) < len(set(chosen)):
-                    on_result(replace(so_far, results=tuple(results), notes=_memory_notes(caught), interrupted=True))
+        for i, name in enumerate(chosen, start=1):
+            results.append(CRITERIA[name](landscape, plan, settings))
+            if on_result is not None and i < len(chosen):
+                notes = (*_memory_notes(caught), f"interrupted: {', '.join(chosen[i:])} not checked")
+                on_result(replace(so_far, results=tuple(results), notes=notes, interrupted=True))
     for note in caught:
         if not issubclass(note.category, MemoryNote):
             warnings.warn_explicit(note.message, note.category, note.filename, note.lineno)

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def refuted(run, landscapes, tmp_path) -> Path:
+    """Results with one refuted criterion."""
+    path = tmp_path / "refuted.json"
+    criteria = ("--criteria", "quadratic_growth,smoothness")
+    assert run("verify", "--landscape", f"{landscapes}:valley", *criteria, "--json", path).status == 1
+    return path
+
+
+def test_a_witness_of_results_is_reproduced(run, refuted):
+    outcome = run("replay", refuted)
+    assert outcome.status == 0
+    assert "Quadratic growth" in outcome.out
+    assert outcome.out.rstrip().endswith("\nreproduced")
+    assert "claimed" in outcome.out
+    assert "now" in outcome.out
+
+
+def test_a_witness_alone_is_enough_in_a_file_or_as_text(run, refuted, tmp_path):
+    witness = json.loads(refuted.read_text(encoding="utf-8"))["criteria"]["quadratic_growth"]["witness"]
+    text = json.dumps(witness)
+    (tmp_path / "witness.json").write_text(text, encoding="utf-8")
+    for source in (text, tmp_path / "witness.json"):
+        found = json.loads(run("replay", source, "--json", "-").out)
+        assert found["reproduced"] is True
+        assert [r["criterion"] for r in found["replays"]] == ["quadratic_growth"]
+
+
+def test_a_report_directory_can_be_replayed(run, landscapes, tmp_path):
+    run("verify", "--landscape", f"{landscapes}:valley", "--criteria", "quadratic_growth", "--out", tmp_path / "report")
+    assert run("replay", tmp_path / "report", "--criterion", "quadratic_growth").status == 0
+
+
+def test_on_another_landscape_it_is_not_reproduced(run, refuted):
+    outcome = run("replay", refuted, "--weight-decay", "0.5")
+    assert outcome.status == 1
+    assert outcome.out.rstrip().endswith("\nnot reproduced")
+
+
+def test_a_landscape_can_be_given_where_the_results_name_none(run, refuted, landscapes):
+    witness = json.loads(refuted.read_text(encoding="utf-8"))["criteria"]["quadratic_growth"]["witness"]
+    del witness["request"]
+    without = run("replay", json.dumps(witness))
+    assert without.status == 2
+    assert "made in Python" in without.err
+    assert run("replay", json.dumps(witness), "--landscape", f"{landscapes}:valley").status == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--criterion", "smoothness"], ("criterion 'smoothness'", "no witness", "quadratic_growth")),
+        (["--criterion", "smoothnes"], ("criterion 'smoothnes'", "unknown", "'smoothness'")),
+        (["--engine", "none"], ("engine 'none'", "unknown")),
+    ],
+)
+def test_options_that_fit_no_witness(run, refuted, arguments, parts):
+    outcome = run("replay", refuted, *arguments)
+    assert outcome.status == 2
+    for part in parts:
+        assert part in outcome.err
+
+
+def test_results_without_a_refutation_have_nothing_to_replay(run, landscapes, tmp_path):
+    run("verify", "--landscape", f"{landscapes}:bowl", "--criteria", "quadratic_growth", "--json", tmp_path / "r.json")
+    outcome = run("replay", tmp_path / "r.json")
+    assert outcome.status == 2
+    assert "no criterion was refuted" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("source", "parts"),
+    [
+        ('{"kind": "nonsense", "request": {"landscape": "double-well"}}', ("'nonsense'", "unknown")),
+        ('{"kind": "slow-growth", "request": {"landscape": "double-well"}}', ("witness", "KeyError")),
+        ('{"kind": "slow-growth", "request": {"landscape": "double-wel"}}', ("'double-wel'", "'double-well'")),
+        ('{"kind": "slow-growth", "request": {"nonsense": 1}}', ("nonsense",)),
+        ('{"kind": "slow-growth", "request": 3}', ("request",)),
+        ('{"kind": ', ("not JSON",)),
+    ],
+)
+def test_text_that_is_no_witness(run, source, parts):
+    outcome = run("replay", source)
+    assert outcome.status == 2, outcome
+    assert outcome.out == ""
+    for part in parts:
+        assert part in outcome.err.splitlines()[-1]
