@@ -1,0 +1,65 @@
+"""The accuracy gate: a wrong answer has no speed.
+
+An engine's vᵀ∇²L v is held against the central difference vᵀ(∇L(θ + hv) − ∇L(θ − hv)) / 2h in float64, which needs
+first derivatives only and so shares nothing with any engine but the forward pass.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+
+from villani_verify.curvature.gradient import loss_and_gradient
+from villani_verify.curvature.probes import signs
+from villani_verify.landscape import Landscape
+
+NUM_CHECKED = 2
+"""How many of the probes are checked: each costs two gradients in float64."""
+
+STEP = 1e-6
+"""h. On GPT-Neo tiny and small the truncation error, ∝ h², is then below 1e-7 relative, and rounding below 1e-9."""
+
+TOLERANCES = {torch.float64: 1e-6, torch.float32: 1e-3}
+"""Largest error allowed, relative to the largest form checked. Seen at most: 5e-9 in float64, 3e-6 in float32."""
+
+
+class InaccurateEngineError(Exception):
+    """The engine's quadratic forms are wrong, so that its time and memory mean nothing."""
+
+
+def reference_forms(landscape: Landscape, *, seed: int, indices: Sequence[int]) -> list[float]:
+    """Return central differences of the gradient along the probes with these addresses, in float64."""
+    precise = landscape.to(dtype=torch.float64)
+    return [_central_difference(precise, seed, index) for index in indices]
+
+
+def check_forms(forms: Sequence[float], landscape: Landscape, *, seed: int) -> None:
+    """Check the forms of probes 0, 1, … at the reference point.
+
+    Args:
+        forms: what the engine returned, at least `NUM_CHECKED` numbers.
+        landscape: L, θ, and the dtype the engine worked in.
+        seed: of the probes.
+
+    Raises:
+        InaccurateEngineError: if one is further from its central difference than the dtype's tolerance.
+    """
+    expected = reference_forms(landscape, seed=seed, indices=range(NUM_CHECKED))
+    allowed = TOLERANCES[landscape.dtype] * max(map(abs, expected))
+    for index, (form, value) in enumerate(zip(forms[:NUM_CHECKED], expected, strict=True)):
+        # Written so that NaN fails.
+        if not abs(form - value) <= allowed:
+            raise InaccurateEngineError(
+                f"{landscape.name}, probe {index}: {form!r}, central differences give {value!r} ± {allowed:.1g}; mend the engine"
+            )
+
+
+def _central_difference(landscape: Landscape, seed: int, index: int) -> float:
+    probe = {n: signs(n, t.shape, seed=seed, index=index, like=t) for n, t in landscape.initial.items()}
+    slopes = []
+    for step in (STEP, -STEP):
+        _, gradient = loss_and_gradient(landscape, {n: t + step * probe[n] for n, t in landscape.initial.items()})
+        slopes.append(math.fsum(float((gradient[n] * probe[n]).sum()) for n in probe))
+    return (slopes[0] - slopes[1]) / (2 * STEP)
