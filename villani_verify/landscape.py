@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from villani_verify.errors import LandscapeError, RequestError
+from villani_verify.errors import LandscapeError, RequestError, one_line
 
 Point = Mapping[str, Tensor]
 Batch = Any
@@ -99,7 +99,8 @@ class Landscape:
                 f"initial point of landscape {name!r}: shape {tuple(start.shape)} is not ({dimension},); give a 1-D tensor"
             )
         point = {n: t.clone() for n, t in zip(sizes, start.split(list(sizes.values())), strict=True)}
-        return cls(name, _FunctionLoss(fn), (None,), (1.0,), point, _decay_of(point, weight_decay, no_decay), dict(expected or {}))
+        decay = _decay_of(point, weight_decay, no_decay)
+        return cls(name, _FunctionLoss(fn, list(sizes)), (None,), (1.0,), point, decay, dict(expected or {}))
 
     @classmethod
     def from_module(
@@ -173,7 +174,7 @@ class Landscape:
         label = name or type(model).__name__
         if sequences.dim() != 2 or sequences.shape[1] < 2 or sequences.shape[0] < 1:
             raise RequestError(
-                f"sequences of landscape {label!r}: shape {tuple(sequences.shape)} is not (count ≥ 1, length ≥ 2); cut the text again"
+                f"sequences of landscape {label!r}: shape {tuple(sequences.shape)} is not (count ≥ 1, length ≥ 2); cut it anew"
             )
         batches = sequences.split(sequences_per_batch or len(sequences))
         weights = tuple(float(len(b) * (b.shape[1] - 1)) for b in batches)
@@ -277,11 +278,15 @@ class Landscape:
                 continue
             for part in (slice(0, rows // 2), slice(rows // 2, rows)):
                 piece = _cut(batch, part)
-                batches.append(piece)
                 share = (part.stop - part.start) / rows
                 # Rows of a token batch have equally many terms; other targets are counted again.
-                weights.append(weight * (share if isinstance(batch, Tensor) else _count_terms(piece[1]) / _count_terms(batch[1])))
-        return None if len(batches) == len(self.batches) else replace(self, batches=tuple(batches), batch_weights=tuple(weights))
+                part_weight = weight * (share if isinstance(batch, Tensor) else _count_terms(piece[1]) / _count_terms(batch[1]))
+                if part_weight > 0:  # the mean over no term at all is NaN
+                    batches.append(piece)
+                    weights.append(part_weight)
+        if all(_rows(b) < 2 for b in self.batches):
+            return None
+        return replace(self, batches=tuple(batches), batch_weights=tuple(weights))
 
     def check(self) -> float:
         """Evaluate L twice at θ₀ and return it.
@@ -293,8 +298,8 @@ class Landscape:
         for _, batch in self.weighted_batches()[:1]:
             try:
                 out = self.loss_function({n: t.detach().requires_grad_() for n, t in self.initial.items()}, batch)
-            except (ArithmeticError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as e:
-                raise LandscapeError(f"{where}: it raised {type(e).__name__}: {e}; mend the function") from e
+            except Exception as e:  # the function is the user's: anything may come out of it
+                raise LandscapeError(f"{where}: it raised {type(e).__name__}: {one_line(e, 160)}; mend the function") from e
             if not isinstance(out, Tensor) or out.numel() != 1 or not out.is_floating_point():
                 shown = (
                     f"a tensor of shape {tuple(out.shape)} and dtype {out.dtype}" if isinstance(out, Tensor) else type(out).__name__
@@ -319,11 +324,13 @@ class Landscape:
 class _FunctionLoss:
     """L given as a function of one 1-D tensor."""
 
-    def __init__(self, fn: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, fn: Callable[[Tensor], Tensor], names: Sequence[str]) -> None:
         self.fn = fn
+        self.names = tuple(names)
 
     def __call__(self, point: Point, batch: Batch) -> Tensor:
-        return self.fn(torch.cat([t.reshape(-1) for t in point.values()]))
+        # By name: a point that was saved and read again may list its tensors in another order.
+        return self.fn(torch.cat([point[n].reshape(-1) for n in self.names]))
 
     def to(self, device: torch.device, dtype: torch.dtype) -> LossFunction:
         return self
@@ -367,7 +374,8 @@ def next_token_loss(logits: Tensor, tokens: Tensor) -> Tensor:
 
 def squared_norm(tensor: Tensor) -> float:
     """Return ‖t‖², accumulated in float64 whatever the tensor's dtype."""
-    return float(torch.linalg.vector_norm(tensor, dtype=torch.float64)) ** 2
+    length = float(torch.linalg.vector_norm(tensor.detach(), dtype=torch.float64))
+    return length * length  # overflows to infinity, where `**` would raise
 
 
 def norm(point: Point) -> float:

@@ -146,7 +146,8 @@ def test_relu_network_is_refuted() -> None:
     for seed in range(3):
         result = _judge(landscape, seed)
         assert result.status is Status.REFUTED
-        assert result.witness is not None and result.witness["order"] == 1
+        assert result.witness is not None
+        assert result.witness["order"] == 1
         assert "first derivative of L jumps by" in result.summary
 
 
@@ -160,7 +161,8 @@ def test_jump_has_its_size() -> None:
 def test_floor_is_refuted() -> None:
     result = _judge(_function(lambda x: torch.floor(3 * x).sum() + 20))
     assert result.status is Status.REFUTED
-    assert result.witness is not None and (result.witness["flaw"], result.witness["order"]) == ("jump", 0)
+    assert result.witness is not None
+    assert (result.witness["flaw"], result.witness["order"]) == ("jump", 0)
     assert result.summary.startswith("The value of L jumps by 1 ")
 
 
@@ -170,15 +172,18 @@ def test_lower_precision_inside_is_refuted(dtype: torch.dtype) -> None:
     for seed in range(3):
         result = _judge(landscape, seed)
         assert result.status is Status.REFUTED
-        assert result.witness is not None and result.witness["flaw"] == "rounding"
-        assert "The values of L behave like " in result.summary and "declared float64" in result.summary
+        assert result.witness is not None
+        assert result.witness["flaw"] == "rounding"
+        assert "The values of L behave like " in result.summary
+        assert "declared float64" in result.summary
         assert replay_kink(landscape, json.loads(json.dumps(result.witness))).reproduced
 
 
 def test_steps_longer_than_the_probing_ones_are_jumps() -> None:
     result = _judge(_function(lambda x: 1 + x.to(torch.bfloat16).double().square().mean(), 4))
     assert result.status is Status.REFUTED
-    assert result.witness is not None and result.witness["order"] == 0
+    assert result.witness is not None
+    assert result.witness["order"] == 0
 
 
 def test_stock_gpt_neo_in_float64_is_refuted() -> None:
@@ -258,8 +263,11 @@ def test_evidence_is_json_and_shows_the_slopes() -> None:
             assert row["slope"] == pytest.approx(row["order"] + 1, abs=0.5)
             assert row["interval"][0] < row["slope"] < row["interval"][1]
     assert [m["order"] for m in evidence["mismatch"]] == list(range(7))
-    assert result.statistic is not None and math.isfinite(result.statistic)
-    assert result.cost.num_jets > 0 and result.cost.num_losses > 0 and result.cost.seconds > 0
+    assert result.statistic is not None
+    assert math.isfinite(result.statistic)
+    assert result.cost.num_jets > 0
+    assert result.cost.num_losses > 0
+    assert result.cost.seconds > 0
 
 
 def test_remainder_across_a_kink_has_its_slope() -> None:
@@ -270,7 +278,8 @@ def test_remainder_across_a_kink_has_its_slope() -> None:
 def test_same_seed_same_result() -> None:
     landscape = _network(nn.Tanh())
     first, second = (_judge(landscape, 3) for _ in range(2))
-    assert first.evidence == second.evidence and first.statistic == second.statistic
+    assert first.evidence == second.evidence
+    assert first.statistic == second.statistic
 
 
 def test_progress_is_told() -> None:

@@ -78,7 +78,8 @@ def test_remainder_slopes_of_a_smooth_function() -> None:
     fits = fit_remainders(_exponential(0.0, 4), math.exp, [0.3 * 10 ** (-s / 4) for s in range(24)], floor=1e-13, level=0.99)
     for fit in fits:
         assert fit.slope == pytest.approx(fit.order + 1, abs=0.1)
-        assert fit.interval is not None and fit.interval[0] < fit.slope < fit.interval[1]
+        assert fit.interval is not None
+        assert fit.interval[0] < fit.slope < fit.interval[1]
         assert len(fit.steps) == len(fit.remainders) == 24
 
 
@@ -90,7 +91,8 @@ def test_remainder_slopes_behind_a_kink() -> None:
 
 def test_too_few_points_give_no_slope() -> None:
     fits = fit_remainders(Expansion(0.0, (1.0, 1.0)), lambda t: 1 + t, [0.1, 0.01, 0.001, 0.0001], floor=1e-12, level=0.99)
-    assert fits[1].slope is None and fits[1].interval is None
+    assert fits[1].slope is None
+    assert fits[1].interval is None
     assert fits[0].slope == pytest.approx(1.0)
 
 

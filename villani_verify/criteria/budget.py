@@ -74,16 +74,18 @@ def budget_for(name: str, dimension: int) -> Budget:
         raise RequestError(f"budget {name!r}: unknown; choose one of {', '.join(_EFFORT)} (did you mean {close[0]!r}?)")
     effort = _EFFORT[name]
     if dimension <= 64:
-        plan = Budget(name, radii=17, decades=4.0, scan=64, growth_decades=6.0, family_draws=60, family_candidates=24, smooth_rays=6)
+        plan = Budget(
+            name, radii=17, decades=4.0, scan=64, growth_decades=6.0, family_draws=60, family_candidates=24, smooth_rays=6
+        )  # fmt: skip
     elif dimension <= 20_000:
         plan = Budget(name)
     elif dimension <= 5_000_000:
-        plan = Budget(name, rays=8, radii=6, growth_rays=12, tail_samples=64, family_draws=90, family_candidates=6, smooth_rays=2)
+        plan = Budget(name, rays=8, radii=6, growth_rays=12, tail_samples=64, family_draws=90, family_candidates=6, smooth_rays=1)
     else:
         # A hundred million parameters: one probe takes seconds on a processor, and order 4 is the least that is asked for.
         plan = Budget(
-            name, num_probes=10, rays=2, radii=5, decades=1.0, growth_rays=3, growth_decades=2.0, descent_steps=2, tail_samples=12,
-            family_draws=40, family_candidates=3, screening_probes=3, smooth_rays=1, smooth_intervals=2, derivative_order=4,
+            name, num_probes=10, rays=2, radii=4, decades=1.0, growth_rays=3, growth_decades=2.0, descent_steps=2, tail_samples=12,
+            family_draws=40, family_candidates=3, family_radii=4, screening_probes=3, smooth_rays=1, smooth_intervals=2, derivative_order=4,
         )  # fmt: skip
     return replace(
         plan,

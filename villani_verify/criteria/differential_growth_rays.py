@@ -87,11 +87,11 @@ def _confirmed(
     bounded = bounded_family(fresh.points, settings.temperatures, budget.level)
     if bounded is None or not persists(landscape, fresh, bounded, budget, cost):
         return None
+    name = "growth exponent of the upper bound of s*" if bounded.mechanism == "temperature" else "growth exponent of ‖∇F‖²"
     return CriterionResult(
         name=NAME, status=Status.REFUTED, claim=claim(settings.temperatures),
         summary=f"On an isotropically drawn ray {bounded_sentence(fresh, bounded)}.",
-        statistic_name="growth exponent of the upper bound of s*" if bounded.mechanism == "temperature" else "growth exponent of ‖∇F‖²",
-        statistic=bounded.fit.exponent, interval=bounded.fit.interval(budget.level), level=budget.level,
+        statistic_name=name, statistic=bounded.fit.exponent, interval=bounded.fit.interval(budget.level), level=budget.level,
         evidence=_evidence(measured, None, None, budget, settings),
         witness=family_witness(NAME, fresh, bounded, budget.level), cost=cost.stop(),
     )  # fmt: skip
@@ -112,8 +112,8 @@ def _judge(measured: list[MeasuredFamily], budget: Budget, settings: Settings, c
         status = Status.SUPPORTED
         missed = 1 - (1 - budget.level) ** (1 / len(measured))
         summary = (
-            f"On all {len(measured)} isotropic rays s* grew (exponent {_shown(critical)}) and ‖∇F‖² grew (exponent {_shown(gradient)}); "
-            f"with confidence {budget.level:.0%} it fails on at most {missed:.0%} of rays."
+            f"On all {len(measured)} isotropic rays s* grew (exponent {_shown(critical)}) and ‖∇F‖² grew "
+            f"(exponent {_shown(gradient)}); with confidence {budget.level:.0%} it fails on at most {missed:.0%} of rays."
         )
     else:
         status = Status.INCONCLUSIVE

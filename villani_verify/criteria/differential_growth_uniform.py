@@ -122,7 +122,9 @@ def _measure(
     more: int = 1,
 ) -> MeasuredFamily:
     probes = budget.num_probes * more
-    return measure_family(landscape, family, parameters, settings=settings, budget=budget, num_probes=probes, label=label, cost=cost)
+    return measure_family(
+        landscape, family, parameters, settings=settings, budget=budget, num_probes=probes, label=label, cost=cost
+    )
 
 
 def _screen(landscape: Landscape, budget: Budget, settings: Settings, cost: Cost) -> list[_Candidate]:
@@ -148,7 +150,8 @@ def _screen(landscape: Landscape, budget: Budget, settings: Settings, cost: Cost
             continue  # The gradient vanishes at the reference point, say.
         cost.num_losses += 2
         if math.isfinite(first) and math.isfinite(last):
-            found.append(_Candidate(family, low, high, abs(last - first) / (1 + abs(first)), last, landscape.decay_value(points(high))))
+            change = abs(last - first) / (1 + abs(first))
+            found.append(_Candidate(family, low, high, change, last, landscape.decay_value(points(high))))
     # First those that escape the decay (all end at one radius), then those that leave the loss alone, then those on
     # which it is low: a counterexample beside a working model says more than one beside a dead one.
     found.sort(key=lambda c: (round(math.log10(c.decay + 1e-300), 1), round(c.loss_change, 6), round(c.loss, 6)))
@@ -211,7 +214,10 @@ def _judge(
     }
     name = "growth exponent of s* along the worst family"
     if refuting:
-        worst, bounded = min(refuting, key=lambda pair: (not pair[1].every_temperature, round(pair[0].points[-1].loss, 2), pair[1].bound))
+        # Stronger before weaker; then beside a working model before beside a dead one.
+        worst, bounded = min(
+            refuting, key=lambda pair: (not pair[1].every_temperature, round(pair[0].points[-1].loss, 2), pair[1].bound)
+        )
         refuted = {id(m) for m, _ in refuting}
         for m, row in zip(measured, evidence["families"], strict=True):
             row["refutes"] = id(m) in refuted

@@ -184,9 +184,16 @@ def bounded_sentence(m: MeasuredFamily, bounded: BoundedFamily) -> str:
             f"(below {bounded.bound:.3g} at s = {bounded.temperature:.3g}); {span}"
         )
     trend = "falls" if bounded.every_temperature else "does not grow"
-    # Rounded up, as the sentence speaks of every s above it.
-    ceiling = math.ceil(bounded.bound / 10 ** (digit := math.floor(math.log10(bounded.bound)) - 2)) * 10**digit
+    ceiling = _rounded_up(bounded.bound)  # the sentence speaks of every s above it
     return (
         f"the upper bound of s* {trend} (fitted r^{bounded.fit.exponent:.2f}) and is at most {ceiling:.3g}, so Ψ_s < 0 for every s "
         f"above that; {span}"
     )
+
+
+def _rounded_up(x: float) -> float:
+    """Round a number ≥ 0 up to three digits; it is 0 where the gradient vanishes exactly."""
+    if x == 0:
+        return 0.0
+    digit = math.floor(math.log10(x)) - 2
+    return math.ceil(x / 10**digit) * 10**digit

@@ -43,7 +43,8 @@ class Profile:
 
     def fit(self) -> GrowthFit | None:
         """Fit the growth exponent of F over the outer half of the decades of radius, one decade at least."""
-        reach = max(10.0, math.sqrt(self.radii[-1] / max(min(self.radii), _SMALLEST))) * 1.001
+        # By the parameters: a ray may pass the origin, where the radius says nothing about the scale.
+        reach = max(10.0, math.sqrt(self.parameters[-1] / self.parameters[0])) * 1.001
         last = [(r, max(v, _SMALLEST)) for r, v in zip(self.radii, self.values, strict=True) if r >= self.radii[-1] / reach]
         return fit_growth([last])
 

@@ -79,7 +79,9 @@ def widened(landscape: Landscape) -> Landscape:
         return landscape
 
 
-def line(landscape: Landscape, declared: torch.dtype, *, seed: int, index: int, base: str | None = None, cost: Cost | None = None) -> Line:
+def line(
+    landscape: Landscape, declared: torch.dtype, *, seed: int, index: int, base: str | None = None, cost: Cost | None = None
+) -> Line:
     """Return line `index` of a seed: isotropic, or parallel to an axis; through θ₀ and the origin in turn.
 
     Args:

@@ -103,7 +103,9 @@ def _jump_again(expand: Expand, first: Expansion, witness: Mapping[str, Any], fr
     h = b - a
     # Steps that are not halves: rounding differs from when the flaw was found, a jump does not.
     across = [frame.interval(first, expand(b)), frame.interval(expand(a - 0.37 * h), expand(b + 0.41 * h))]
-    beside = [frame.interval(expand(b + 0.41 * h), expand(b + 1.57 * h)), frame.interval(expand(a - 1.29 * h), expand(a - 0.37 * h))]
+    right = frame.interval(across[1].right, expand(b + 1.57 * h))
+    left = frame.interval(expand(a - 1.29 * h), across[1].left)
+    beside = [right, left]
     sizes = [i.mismatch.size[m] for i in across]
     quiet = min(i.mismatch.size[m] for i in beside)
     steady = max(sizes) <= 1.5 * min(sizes)

@@ -11,6 +11,7 @@ about 1e-12 of the terms around them.
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -33,10 +34,8 @@ CLAIM = "F ∈ C^∞"
 LEAST_ORDER = 6
 # The grid is moved by this part of its spacing, so that it never falls on a round number, where kinks like to be.
 OFFSET = 0.381966
-# Up to this many parameters expansions are cheap, and three intervals are followed at each halving instead of one.
-THOROUGH_DIMENSION = 20_000
 # Expansions that confirm a flaw.
-REPLAY_JETS = {"jump": 8, "blow-up": 1 + 2 * GROWTH}
+REPLAY_JETS = {"jump": 6, "blow-up": 1 + 2 * GROWTH}
 # Points at which rounding is measured, and lengths of step for the remainder's slopes.
 ROUNDING_POINTS = 3
 STEPS_PER_DECADE, DECADES = 4, 6
@@ -99,7 +98,7 @@ def _examine(landscape: Landscape, where: Line, count: int, order: int, seed: in
     points = [expand(-where.half_length + (i - OFFSET) * spacing) for i in range(count + 2)]
     grid = [p for p in points if p.finite]
     frame = Frame.of(grid, reach=where.half_length, eps=where.eps)
-    pairs = [(a, b) for a, b in zip(points, points[1:], strict=False) if a.finite and b.finite]
+    pairs = [(a, b) for a, b in itertools.pairwise(points) if a.finite and b.finite]
     if not pairs:
         reason = "L or its derivatives are not finite on a drawn line; scale the parameters down."
         return _Outcome(Status.INCONCLUSIVE, frame, grid, None, None, None, reason)
@@ -108,9 +107,7 @@ def _examine(landscape: Landscape, where: Line, count: int, order: int, seed: in
     if level is not None:
         witness = rounding_witness(where, [p.at for p in probed], level, frame, seed=seed, order=order)
         return _Outcome(Status.REFUTED, frame, grid, None, None, witness, witness["sentence"])
-    chains = zoom(
-        expand, [frame.interval(a, b) for a, b in pairs], frame, thorough=landscape.dimension <= THOROUGH_DIMENSION
-    )
+    chains = zoom(expand, [frame.interval(a, b) for a, b in pairs], frame)
     return _judge_chains(landscape, where, chains, frame, grid, order, seed)
 
 
@@ -162,14 +159,12 @@ def _result(
         # Autograd may give a derivative that is not the values': a detached or rounded part, a custom backward pass.
         status = Status.INCONCLUSIVE
         unclear = (
-            f"The remainder after order {low[0].order} falls like h^{low[0].slope:.2f}: the derivatives of the loss do not belong to its "
-            "values; remove what is detached or has a backward pass of its own."
+            f"The remainder after order {low[0].order} falls like h^{low[0].slope:.2f}: the derivatives of the loss do not "
+            "belong to its values; remove what is detached or has a backward pass of its own."
         )
     last = fitted[-1] if fitted else None
-    checked = order - 2
     sentence = {
-        Status.SUPPORTED: f"On {lines} lines derivatives 0 to {checked} of L agreed from point to point down to rounding"
-        + ("." if last is None else f"; the remainder after order {last.order} falls like h^{last.slope:.2f} (smooth: at least {last.order + 1})."),
+        Status.SUPPORTED: _supported_sentence(lines, order - 2, last),
         Status.REFUTED: outcome.reason,
         Status.INCONCLUSIVE: unclear,
     }[status]
@@ -180,6 +175,14 @@ def _result(
         evidence=_evidence(where, outcome, fits, order, lines), witness=outcome.witness if status is Status.REFUTED else None,
         cost=where.cost.stop(),
     )  # fmt: skip
+
+
+def _supported_sentence(lines: int, checked: int, last: RemainderFit | None) -> str:
+    where = "1 line" if lines == 1 else f"{lines} lines"
+    sentence = f"On {where} derivatives 0 to {checked} of L agreed from point to point down to rounding"
+    if last is None:
+        return sentence + "."
+    return f"{sentence}; the remainder after order {last.order} falls like h^{last.slope:.2f} (smooth: at least {last.order + 1})."
 
 
 def _evidence(where: Line, outcome: _Outcome, fits: list[RemainderFit], order: int, lines: int) -> dict[str, Any]:

@@ -47,4 +47,5 @@ class DoubleBackward:
                 for n, product in zip(leaves, products, strict=True):
                     if product is not None:
                         parts[k].append(float((product * probe[n]).sum(dtype=torch.float64)))
-        return [math.fsum(p) for p in parts]
+        # Infinities of both signs have no sum.
+        return [math.fsum(p) if all(map(math.isfinite, p)) else math.nan for p in parts]

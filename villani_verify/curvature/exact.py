@@ -31,7 +31,8 @@ def exact_laplacian(landscape: Landscape, point: Point) -> float:
         parts = rows.split(sizes, dim=1)
         stacked = {n: part.reshape(-1, *t.shape) for (n, t), part in zip(point.items(), parts, strict=True)}
         forms += stacked_forms(landscape, point, stacked)
-    return math.fsum(forms)
+    # Infinities of both signs have no sum.
+    return math.fsum(forms) if all(map(math.isfinite, forms)) else math.nan
 
 
 def exact_scan(landscape: Landscape, points: Sequence[Point]) -> list[tuple[float, float, float, float]]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torch.func import grad, jvp, vmap
+from torch.func import grad, jvp, vjp, vmap
 
 from villani_verify.curvature.memory import MemoryNote, halving_batches, is_out_of_memory, release
 from villani_verify.curvature.probes import signs
@@ -20,7 +20,8 @@ _NUMBERS_PER_PASS = 1 << 23
 class ForwardOverReverse:
     """vᵀ∇²L v = vᵀ d/dt ∇L(θ + tv) at t = 0, by one forward-mode pass over the gradient.
 
-    No graph outlives a pass. Nested *forward* mode is never used: torch's is wrong for LayerNorm.
+    No graph outlives a pass. Nested *forward* mode is never used: torch's is wrong for LayerNorm. A loss
+    without a forward-mode rule is differentiated backward twice instead.
     """
 
     name = "forward-over-reverse"
@@ -64,15 +65,24 @@ def stacked_forms(landscape: Landscape, point: Point, directions: Point) -> list
     count = len(next(iter(directions.values())))
     total = torch.zeros(count, dtype=torch.float64, device=landscape.device)
     for weight, batch in landscape.weighted_batches():
-        gradient = grad(lambda p, b=batch: landscape.loss_function(p, b))  # type: ignore[misc]
+        gradient = grad(lambda p, b=batch: landscape.loss_function(p, b))
 
-        def form(direction: dict[str, Tensor], gradient=gradient) -> Tensor:  # type: ignore[no-untyped-def]
-            product = jvp(gradient, (base,), (direction,))[1]
+        def form(direction: dict[str, Tensor], gradient: Callable[[Point], Point] = gradient) -> Tensor:
+            product = _hessian_vector(gradient, base, direction)
             return torch.stack([(product[n] * direction[n]).sum(dtype=torch.float64) for n in base]).sum()
 
-        if count == 1:
-            values = form({n: t[0] for n, t in directions.items()})[None]
-        else:
-            values = vmap(form)(dict(directions))
+        single = {n: t[0] for n, t in directions.items()}
+        values = form(single)[None] if count == 1 else vmap(form)(dict(directions))
         total += weight * values.detach()
     return [float(x) for x in total]
+
+
+def _hessian_vector(gradient: Callable[[Point], Point], base: Point, direction: Point) -> Point:
+    try:
+        return jvp(gradient, (base,), (direction,))[1]
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
+        # The backward of torch's mse_loss and huber_loss has no forward-mode rule. The Hessian is symmetric,
+        # so pulling the direction back gives the same product; any other error comes up again here.
+        return vjp(gradient, base)[1](direction)[0]

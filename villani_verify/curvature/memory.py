@@ -51,5 +51,6 @@ def halving_batches(compute: Callable[[Landscape], T], landscape: Landscape) -> 
         if smaller is not None:
             warnings.warn(f"out of memory: going on with {len(smaller.batches)} batches instead of one half as many", MemoryNote, 2)
     raise DeviceError(
-        f"device {landscape.device}: out of memory with one row a batch; shorten the sequences, or use a larger device or --dtype float32"
+        f"device {landscape.device}: out of memory with one row a batch; shorten the sequences, or use a larger device "
+        "or --dtype float32"
     )

@@ -47,14 +47,19 @@ class Estimate:
     def mean_of(cls, samples: Sequence[float], *, num_matvecs: int, method: str, dtype: str, device: str) -> Estimate:
         """Return the mean of independent, identically distributed samples, with Student-t error.
 
+        The value is NaN if a sample is not finite.
+
         Raises:
             ValueError: if there are fewer than two samples, as there is then no standard error.
         """
         n = len(samples)
         if n < 2:
             raise ValueError(f"{n} sample(s): an interval needs at least two")
+        if not all(map(math.isfinite, samples)):
+            # Infinities of both signs have no sum; whoever uses the estimate checks that it is finite.
+            return cls(math.nan, math.nan, n - 1, tuple(samples), num_matvecs, method, dtype, device)
         mean = math.fsum(samples) / n
-        variance = math.fsum((x - mean) ** 2 for x in samples) / (n - 1)
+        variance = math.fsum((x - mean) * (x - mean) for x in samples) / (n - 1)
         return cls(mean, math.sqrt(variance / n), n - 1, tuple(samples), num_matvecs, method, dtype, device)
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from villani_verify.estimation.estimate import Interval
 from villani_verify.estimation.student_t import student_t_quantile
@@ -18,7 +19,7 @@ class GrowthFit:
         exponent: p.
         standard_error: of p.
         degrees_of_freedom: number of points minus number of rays minus one.
-        coefficient: median over the rays of c.
+        coefficient: median over the rays of c, in logarithms; at most e^700.
     """
 
     exponent: float
@@ -45,15 +46,13 @@ def fit_growth(rays: Sequence[Sequence[tuple[float, float]]]) -> GrowthFit | Non
     logs = [ray for ray in logs if len(ray) >= 2]
     count = sum(len(ray) for ray in logs)
     freedom = count - len(logs) - 1
-    if freedom < 1:
+    # Compared before they are centred, as a mean of equal numbers may differ from them by rounding.
+    if freedom < 1 or all(x == ray[0][0] for ray in logs for x, _ in ray):
         return None
     means = [(math.fsum(x for x, _ in ray) / len(ray), math.fsum(y for _, y in ray) / len(ray)) for ray in logs]
     centred = [(x - mx, y - my) for ray, (mx, my) in zip(logs, means, strict=True) for x, y in ray]
     spread = math.fsum(x * x for x, _ in centred)
-    if spread == 0:
-        return None
     slope = math.fsum(x * y for x, y in centred) / spread
     residual = math.fsum((y - slope * x) ** 2 for x, y in centred)
-    coefficients = sorted(my - slope * mx for mx, my in means)
-    middle = coefficients[len(coefficients) // 2]
+    middle = median(my - slope * mx for mx, my in means)
     return GrowthFit(slope, math.sqrt(residual / freedom / spread), freedom, math.exp(min(middle, 700.0)))

@@ -6,6 +6,7 @@ diagonal adds no noise. So the decay term, a multiple of the identity on each te
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from villani_verify.curvature.engine import Engine
@@ -67,6 +68,8 @@ def laplacian_to_relative_error(
         forms += engine.quadratic_forms(landscape, point, seed=seed, indices=range(len(forms), len(forms) + more))
         share /= 2
         estimate = replace(_averaged(landscape, engine, forms), alpha_share=share)
+        if not math.isfinite(estimate.value):
+            return estimate
         low, high = estimate.interval(level)
         if (high - low) / 2 <= target * abs(estimate.value) or 2 * len(forms) > max_probes:
             return estimate

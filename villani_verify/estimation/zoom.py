@@ -27,6 +27,8 @@ ROUNDINGS = 1e3
 PLATEAU, GROWTH = 8, 12
 # A jump must exceed what the neighbouring intervals show by this factor; rounding exceeds it with a probability below 1e-6.
 GAP = 20.0
+# Smooth functions have an excess of a third at most.
+EXCESS = 0.4
 # At 0.1 % a chain that settles is never taken for one that grows; 0.04 tells |t|^2.9 from a constant.
 STEEP = -0.04
 # Levels on which every order must be at rounding level before the zoom stops early.
@@ -51,24 +53,31 @@ class Interval:
 
     @property
     def length(self) -> float:
-        """h."""
+        """The distance h of the ends."""
         return self.right.at - self.left.at
 
     @property
-    def relative(self) -> float:
-        """The largest relative mismatch of the orders that fall at least like h³: finds unbounded derivatives."""
-        return max(self.mismatch.relative[: self._falling])
+    def unresolved(self) -> float:
+        """The ratio of h to the distance of the nearest singularity, roughly.
+
+        It is the largest (relative δ_i)^{1/(k+1−i)}, i < k, above rounding.
+        """
+        k = len(self.floor) - 1
+        found = self.mismatch
+        return max(
+            found.relative[i] ** (1 / (k + 1 - i)) if found.size[i] > ROUNDINGS * self.floor[i] else 0.0 for i in range(max(k, 1))
+        )
 
     @property
     def excess(self) -> float:
         """How far low orders mismatch beyond what the two highest explain: finds small jumps under large smooth parts.
 
-        Where g is smooth, δ_i is about (d_{k+1} h^{k+1−i}), a part of binom(k, i) h^{k−i} δ_k.
+        Where g is smooth, δ_i is about |c_{k+1}| binom(k + 1, i) h^{k+1−i}, a third at most of binom(k, i) h^{k−i} δ_k.
         """
         size, h, k = self.mismatch.size, self.length, len(self.floor) - 1
         ratios = []
         for i in range(self._falling):
-            explained = max(math.comb(j, i) * h ** (j - i) * size[j] for j in range(self._falling, k + 1))
+            explained = max((math.comb(j, i) * h ** (j - i) * size[j] for j in range(self._falling, k + 1)), default=0.0)
             ratios.append(size[i] / (explained + ROUNDINGS * self.floor[i]))
         return max(ratios)
 
@@ -156,17 +165,16 @@ class Frame:
         return Interval(left, right, found, floor)
 
 
-def zoom(
-    expand: Expand, intervals: Sequence[Interval], frame: Frame, *, thorough: bool = True, halvings: int = 32
-) -> tuple[Chain, ...]:
+def zoom(expand: Expand, intervals: Sequence[Interval], frame: Frame, *, halvings: int = 32) -> tuple[Chain, ...]:
     """Halve the worst intervals until all is rounding, or `halvings` times.
+
+    Two are kept at each level: the one that is resolved worst, and the one of largest excess where that is more than smooth
+    functions have.
 
     Args:
         expand: t ↦ Taylor expansion.
         intervals: where to begin; all of one length.
         frame: for the rounding floors.
-        thorough: keep the interval of largest excess and the two of largest relative mismatch at each level (two, because a
-            point where a derivative is unbounded spoils the interval beside it as well as its own); otherwise the first alone.
         halvings: at most so many levels.
 
     Returns:
@@ -176,7 +184,7 @@ def zoom(
     quiet = 0
     for depth in range(halvings + 1):
         # Long intervals tell little, so at first more of them are kept.
-        beam = _worst(beam, len(intervals) >> (depth + 3), thorough)
+        beam = _worst(beam, len(intervals) >> (depth + 3))
         quiet = quiet + 1 if all(path[-1].kept.roundings <= ROUNDINGS for path in beam) else 0
         if quiet >= SETTLED or depth == halvings:
             break
@@ -187,12 +195,12 @@ def zoom(
     return tuple(Chain(path, settled=quiet >= SETTLED) for path in beam)
 
 
-def _worst(beam: Sequence[tuple[Level, ...]], more: int, thorough: bool) -> list[tuple[Level, ...]]:
-    by_excess = sorted(beam, key=lambda path: path[-1].kept.excess, reverse=True)[: max(1, more)]
-    if not thorough:
-        return by_excess
-    by_relative = sorted(beam, key=lambda path: path[-1].kept.relative, reverse=True)[: max(2, more)]
-    return by_excess + [path for path in by_relative if path not in by_excess]
+def _worst(beam: Sequence[tuple[Level, ...]], more: int) -> list[tuple[Level, ...]]:
+    by_excess = sorted(beam, key=lambda path: path[-1].kept.excess, reverse=True)[: max(1, 2 * more)]
+    if not more:
+        by_excess = [path for path in by_excess if path[-1].kept.excess > EXCESS]
+    unresolved = sorted(beam, key=lambda path: path[-1].kept.unresolved, reverse=True)[: max(1, more)]
+    return by_excess + [path for path in unresolved if path not in by_excess]
 
 
 def find_flaw(chain: Chain) -> Flaw | None:
@@ -203,14 +211,25 @@ def find_flaw(chain: Chain) -> Flaw | None:
 
 
 def looks_smooth(chain: Chain) -> bool:
-    """Say whether no mismatch of the last interval stands out from rounding or from its neighbours."""
+    """Say whether every mismatch has fallen to rounding level, or is on its way there, or is rounding itself.
+
+    A mismatch that has not fallen may be rounding larger than was reckoned with: then it does not depend on h, and the other
+    halves show as much.
+    """
     if chain.settled or not chain.levels:
         return True
-    last = chain.levels[-PLATEAU:]
+    last = chain.levels[-GROWTH:]
     final = last[-1].kept
-    for i in range(len(final.floor) - 1):
+    for i in range(len(final.mismatch.size) - 2):
+        if final.mismatch.size[i] <= ROUNDINGS * final.floor[i]:
+            continue
+        fit = fit_growth([[(level.kept.length, level.kept.mismatch.size[i]) for level in last]])
+        if fit is None:
+            return False
+        low, high = fit.interval(0.99)
         beside = max((level.sibling.mismatch.size[i] for level in last if level.sibling is not None), default=0.0)
-        if final.mismatch.size[i] > max(ROUNDINGS * final.floor[i], GAP * beside):
+        rounding = low < 0.1 and high > STEEP and final.mismatch.size[i] <= GAP * beside
+        if not rounding and low < 1.5:
             return False
     return True
 
@@ -271,16 +290,11 @@ def _jump(levels: Sequence[Level]) -> Flaw | None:
 def _blow_up(levels: Sequence[Level]) -> Flaw | None:
     final = levels[-1].kept
     for m in range(len(final.floor)):
-        pairs = [(level.kept.length, largest_coefficient(level.kept, m)) for level in levels]
+        ends = [sorted((abs(level.kept.left.coefficients[m]), abs(level.kept.right.coefficients[m]))) for level in levels]
+        # The farther end, with the smaller coefficient, keeps its distance in proportion; but one side may be zero.
+        side = 0 if all(smaller for smaller, _ in ends) else 1
+        pairs = [(level.kept.length, end[side]) for level, end in zip(levels, ends, strict=True)]
         fit = fit_growth([pairs])
-        if fit is None or len([y for _, y in pairs if 0 < y < math.inf]) < GROWTH:
-            continue
-        if fit.interval(0.999)[1] < STEEP:
-            size = largest_coefficient(final, m) * math.factorial(m)
-            return Flaw("blow-up", m, final.left.at, final.right.at, size, -fit.exponent)
+        if fit is not None and all(0 < y < math.inf for _, y in pairs) and fit.interval(0.999)[1] < STEEP:
+            return Flaw("blow-up", m, final.left.at, final.right.at, ends[-1][1] * math.factorial(m), -fit.exponent)
     return None
-
-
-def largest_coefficient(interval: Interval, m: int) -> float:
-    """Return the larger |c_m| of the two ends."""
-    return max(abs(interval.left.coefficients[m]), abs(interval.right.coefficients[m]))

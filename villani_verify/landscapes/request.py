@@ -67,15 +67,20 @@ class LandscapeRequest:
         Raises:
             RequestError: if a value has another name or type.
         """
+        if not isinstance(values, Mapping):
+            raise RequestError(f"request: it is {type(values).__name__}, not an object; give the request of a results file")
         known = {f.name for f in fields(cls)}
         strange = [k for k in values if k not in known]
         if strange:
             raise RequestError(f"request: it has an unknown entry {strange[0]!r}; give the request of a results file")
-        request = cls(**{k: tuple(v) if k == "no_decay" and isinstance(v, list) else v for k, v in values.items()})
+        given: dict[str, Any] = {k: tuple(v) if k == "no_decay" and isinstance(v, list) else v for k, v in values.items()}
+        request = cls(**given)
+        kinds: dict[str, tuple[type, ...]] = {
+            "sequences": (int,), "sequence_length": (int,), "weight_decay": (int, float), "no_decay": (tuple,)
+        }  # fmt: skip
         for f in fields(cls):
             value = getattr(request, f.name)
-            wanted = {"sequences": int, "sequence_length": int, "weight_decay": (int, float), "no_decay": tuple}.get(f.name, str)
-            if not isinstance(value, wanted) and not (value is None and f.default is None):
+            if not isinstance(value, kinds.get(f.name, (str,))) and not (value is None and f.default is None):
                 raise RequestError(f"request: {f.name} is {value!r}, of the wrong type; give the request of a results file")
         return request
 
@@ -113,12 +118,12 @@ class LandscapeRequest:
         assert self.model is not None
         text = self._text()
         model = load_model(self.model, dtype=dtype, device=device)
-        length = self.sequence_length or DEFAULT_MODEL_SEQUENCE_LENGTH
+        length = DEFAULT_MODEL_SEQUENCE_LENGTH if self.sequence_length is None else self.sequence_length
         check_positions(model, length)
         tokens = token_sequences(
             text,
             load_tokenizer(self.tokenizer or self.model),
-            count=self.sequences or DEFAULT_MODEL_SEQUENCES,
+            count=DEFAULT_MODEL_SEQUENCES if self.sequences is None else self.sequences,
             length=length,
             vocabulary_size=vocabulary_size(model),
         ).to(device)
@@ -166,7 +171,8 @@ class LandscapeRequest:
         except Exception as e:
             raise LandscapeError(f"{where}: the factory raised {type(e).__name__}: {one_line(e, 160)}; mend it") from e
         if not isinstance(landscape, Landscape):
-            raise LandscapeError(f"{where}: the factory returned {type(landscape).__name__}, not a Landscape; see Landscape.from_function")
+            kind = type(landscape).__name__
+            raise LandscapeError(f"{where}: the factory returned {kind}, not a Landscape; return Landscape.from_function(…)")
         if self.weight_decay is not None or self.no_decay:
             decay = landscape.decay if self.weight_decay is None else self.weight_decay
             return replace(landscape.with_decay(decay, self.no_decay), expected={})
@@ -201,7 +207,8 @@ def dtype_of(name: str | None) -> torch.dtype | None:
     if name not in DTYPES:
         close = get_close_matches(name, DTYPES, n=1, cutoff=0.0)[0]
         raise RequestError(
-            f"dtype {name!r}: not one of {', '.join(DTYPES)}, and lower precision cannot carry a Laplacian (did you mean {close!r}?)"
+            f"dtype {name!r}: not one of {', '.join(DTYPES)}, and lower precision cannot carry a Laplacian "
+            f"(did you mean {close!r}?)"
         )
     return DTYPES[name]
 
@@ -209,9 +216,10 @@ def dtype_of(name: str | None) -> torch.dtype | None:
 def _import_file(file: str, where: str) -> ModuleType:
     path = Path(file)
     if not path.is_file() or path.suffix != ".py":
-        raise RequestError(f"{where}: {file!r} is not a Python file; give path/to/file.py:factory, or a name that `villani-verify zoo` lists")
+        raise RequestError(f"{where}: {file!r} is no Python file; give file.py:factory, or a name `villani-verify zoo` lists")
     spec = importlib.util.spec_from_file_location(f"villani_verify_user_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and pickles look their module up there
     try:

@@ -123,6 +123,7 @@ class Scaling:
 
 Family = Ray | Scaling
 
+_BASES: Mapping[str, Literal["origin", "initial"]] = {"origin": "origin", "initial": "initial"}
 _ALONG = {
     "isotropic": "a direction drawn uniformly from the sphere",
     "sign": "a random corner of the cube",
@@ -146,7 +147,7 @@ def family_of(description: Mapping[str, Any]) -> Family:
     """
     try:
         if description["type"] == "ray":
-            base: Literal["origin", "initial"] = "origin" if description["base"] == "origin" else "initial"
+            base = _BASES[description["base"]]
             return Ray(
                 str(description["kind"]), int(description["seed"]), int(description["index"]), base, description.get("tensor")
             )

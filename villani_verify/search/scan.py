@@ -8,6 +8,7 @@ resolving all.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from villani_verify.curvature.exact import exact_scan
 from villani_verify.landscape import Landscape
@@ -42,7 +43,8 @@ def low_points(landscape: Landscape, points: PointOf, edges: Sequence[float], *,
         edges: increasing; n + 1 edges for n bins.
         per_bin: grid points of each scan.
     """
-    spans = list(zip(edges[:-1], edges[1:], strict=True))
+    bins = list(pairwise(edges))
+    spans = list(bins)
     best: list[tuple[Score, float]] = [((3, 0.0), low) for low, _ in spans]
     level: Score | None = None
     active = list(range(len(spans)))
@@ -68,21 +70,21 @@ def low_points(landscape: Landscape, points: PointOf, edges: Sequence[float], *,
     if level is None:
         return [r for _, r in best]
     below = [i for i, (score, _) in enumerate(best) if score < level]
-    crossings = _crossings(landscape, points, level, {i: (best[i][1], spans[i]) for i in below})
+    # Zooming may have left both ends of the span below the level too; then the ends of the whole bin are taken.
+    crossings = _crossings(landscape, points, level, {i: (best[i][1], (*spans[i], *bins[i])) for i in below})
     return [crossings.get(i, r) for i, (_, r) in enumerate(best)]
 
 
 def _crossings(
-    landscape: Landscape, points: PointOf, level: Score, bins: dict[int, tuple[float, tuple[float, float]]]
+    landscape: Landscape, points: PointOf, level: Score, bins: dict[int, tuple[float, tuple[float, ...]]]
 ) -> dict[int, float]:
-    """Bisect, in all bins at once, between a point below the level and an end of its bin above it."""
+    """Bisect, in all bins at once, between a point below the level and the first of its ends that is above it."""
     inside = {i: r for i, (r, _) in bins.items()}
-    ends = [end for _, span in bins.values() for end in span]
-    outside = {}
-    for (i, (_, span)), k in zip(bins.items(), range(0, len(ends), 2), strict=True):
-        above = [end for end, score in zip(span, _scores(landscape, points, ends[k : k + 2]), strict=True) if score > level]
-        if above:
-            outside[i] = above[0]
+    ends = [(i, end) for i, (_, of_bin) in bins.items() for end in of_bin]
+    outside: dict[int, float] = {}
+    for (i, end), score in zip(ends, _scores(landscape, points, [end for _, end in ends]), strict=True):
+        if score > level:
+            outside.setdefault(i, end)
     for _ in range(_BISECTIONS):
         middles = {i: (inside[i] + outside[i]) / 2 for i in outside}
         for i, score in zip(middles, _scores(landscape, points, list(middles.values())), strict=True):

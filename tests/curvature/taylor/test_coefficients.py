@@ -39,7 +39,9 @@ def test_exponential_of_a_sum() -> None:
     landscape = _function(lambda x: x.sum().exp(), initial=torch.zeros(3, dtype=torch.float64))
     found = taylor_coefficients(landscape, landscape.initial, {"theta": torch.ones(3, dtype=torch.float64)}, order=6)
     assert found.loss == pytest.approx([3**i / math.factorial(i) for i in range(7)], rel=1e-14)
-    assert found.method == "taylor" and found.note is None and found.order == 6
+    assert found.method == "taylor"
+    assert found.note is None
+    assert found.order == 6
 
 
 def test_decay_is_added_exactly() -> None:
@@ -77,7 +79,8 @@ def test_any_split_into_batches_gives_the_same() -> None:
         landscape = _network(batches, rows=7)
         assert len(landscape.batches) == batches
         results.append(taylor_coefficients(landscape, landscape.initial, _direction(landscape), order=4).loss)
-    assert results[0] == pytest.approx(results[1], rel=1e-12) and results[0] == pytest.approx(results[2], rel=1e-12)
+    assert results[0] == pytest.approx(results[1], rel=1e-12)
+    assert results[0] == pytest.approx(results[2], rel=1e-12)
 
 
 def test_direction_may_be_a_function_and_leave_tensors_out() -> None:
@@ -148,7 +151,8 @@ def test_missing_rule_falls_back_and_says_where() -> None:
     v = _direction(landscape)
     found = taylor_coefficients(landscape, landscape.initial, v, order=2)
     assert found.method == "nested reverse"
-    assert found.note is not None and "aten._linalg_det.default has no Taylor rule" in found.note
+    assert found.note is not None
+    assert "aten._linalg_det.default has no Taylor rule" in found.note
     # det(I + xxᵀ) = 1 + |x|²
     x, u = landscape.initial["theta"], v["theta"]
     assert found.loss == pytest.approx([2.0, 2 * float(x @ u), float(u @ u)], rel=1e-12)
@@ -158,7 +162,8 @@ def test_branch_on_a_value_falls_back() -> None:
     landscape = _function(lambda x: x.sum() ** 2 if x.sum() > 0 else x.sum())
     found = taylor_coefficients(landscape, landscape.initial, {"theta": torch.ones(3, dtype=torch.float64)}, order=2)
     assert found.method == "nested reverse"
-    assert found.note is not None and found.note.startswith("loss: torch.export cannot trace it (GuardOnDataDependentSymNode")
+    assert found.note is not None
+    assert found.note.startswith("loss: torch.export cannot trace it (GuardOnDataDependentSymNode")
     assert found.loss == pytest.approx([3.0, 6 * 3**0.5, 9.0])
 
 

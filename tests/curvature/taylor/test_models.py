@@ -61,7 +61,8 @@ def test_language_model_against_nested_reverse(name: str, rtol: float) -> None:
 def test_llama_in_exact_arithmetic_agrees_with_differences() -> None:
     """Left out, the casts leave a float64 function: its value at t + h is the series to 1e-12, which float32 is not."""
     landscape = _landscape("llama")
-    v = {n: 0.1 * torch.randn(t.shape, generator=torch.Generator().manual_seed(2), dtype=t.dtype) for n, t in landscape.initial.items()}
+    generator = torch.Generator().manual_seed(2)
+    v = {n: 0.1 * torch.randn(t.shape, generator=generator, dtype=t.dtype) for n, t in landscape.initial.items()}
 
     def loss(t: float, order: int) -> tuple[float, ...]:
         return taylor_coefficients(landscape, landscape.initial, v, order=order, t=t, declared=torch.float32).loss

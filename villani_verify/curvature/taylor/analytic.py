@@ -106,31 +106,31 @@ def cos(a: Tensor, order: int) -> list[Tensor]:
 
 @elementwise(aten.sinh.default)
 def sinh(a: Tensor, order: int) -> list[Tensor]:
-    """sinh and cosh in turn, over m!."""
+    """Return sinh and cosh in turn, over m!."""
     return _over_factorials((torch.sinh(a), torch.cosh(a)), order)
 
 
 @elementwise(aten.cosh.default)
 def cosh(a: Tensor, order: int) -> list[Tensor]:
-    """cosh and sinh in turn, over m!."""
+    """Return cosh and sinh in turn, over m!."""
     return _over_factorials((torch.cosh(a), torch.sinh(a)), order)
 
 
 @elementwise(aten.tanh.default)
 def tanh(a: Tensor, order: int) -> list[Tensor]:
-    """y' = 1 − y²."""
+    """Solve y' = 1 − y²."""
     return _riccati(torch.tanh(a), order, 1, 0, -1)
 
 
 @elementwise(aten.tan.default)
 def tan(a: Tensor, order: int) -> list[Tensor]:
-    """y' = 1 + y²."""
+    """Solve y' = 1 + y²."""
     return _riccati(torch.tan(a), order, 1, 0, 1)
 
 
 @elementwise(aten.sigmoid.default)
 def sigmoid(a: Tensor, order: int) -> list[Tensor]:
-    """y' = y − y²."""
+    """Solve y' = y − y²."""
     return _riccati(torch.sigmoid(a), order, 0, 1, -1)
 
 

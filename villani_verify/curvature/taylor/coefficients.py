@@ -42,7 +42,7 @@ class Series:
 
     @property
     def order(self) -> int:
-        """k."""
+        """The degree k at which the series is cut."""
         return len(self.loss) - 1
 
 
@@ -58,8 +58,8 @@ def taylor_coefficients(
     """Return the Taylor coefficients of s ↦ F(θ + (t + s) v) up to order k.
 
     Truncated Taylor arithmetic (Griewank and Walther 2008, chapter 13) through the exported graph of the loss: exact to
-    rounding, in the dtype of the point. Where the loss cannot be exported, or uses an operation without a rule, repeated reverse mode
-    is used and the result says so.
+    rounding, in the dtype of the point. Where the loss cannot be exported, or uses an operation without a rule, repeated
+    reverse mode is used and the result says so.
 
     Args:
         landscape: L, its batches and its decay.

@@ -37,7 +37,7 @@ def log_softmax(x: Jet, dim: int, half_to_float: bool = False) -> Jet:
 @rule(aten.logsumexp.default)
 def logsumexp(x: Jet, dims: Sequence[int], keepdim: bool = False) -> Jet:
     """`m` + log Σ e^{x − m}."""
-    largest = x.value.amax(dims, keepdim=True)
+    largest = x.value.amax(tuple(dims), keepdim=True)
     largest = torch.where(largest.isfinite(), largest, 0.0)
     total = subtract(x, largest).compose(analytic.exp).linear(lambda c: c.sum(dims, keepdim=keepdim))
     return add(total.compose(analytic.log), largest if keepdim else largest.reshape(total.value.shape))

@@ -1,0 +1,66 @@
+"""Verifies every landscape of the zoo for several seeds and counts the verdicts that are not as expected.
+
+    python scripts/verify_zoo.py --seeds 5
+    python scripts/verify_zoo.py --seeds 1 --names double-well gpt-neo-125m
+
+GPT-Neo-125M takes memory and minutes, so it is left out unless it is named. The exit status is 1 if any verdict differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from villani_verify.criteria.result import Status
+from villani_verify.errors import RequestError
+from villani_verify.landscapes.zoo import ZOO, zoo_entry
+from villani_verify.verification import Verification, as_expected, verify
+
+HEAVY = ("gpt-neo-125m",)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print one line for each landscape and seed, then the count; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=5, help="verify with seeds 0 to this number minus one (default 5)")
+    parser.add_argument("--names", nargs="+", metavar="NAME", help="landscapes; default all but the heavy ones")
+    parser.add_argument("--skip", nargs="+", default=[], metavar="NAME", help="landscapes to leave out")
+    options = parser.parse_args(arguments)
+    if options.seeds < 1:
+        parser.error(f"--seeds {options.seeds}: give at least 1")
+    try:
+        entries = [zoo_entry(name) for name in options.names or [n for n in ZOO if n not in HEAVY]]
+        skipped = {zoo_entry(name).name for name in options.skip}
+    except RequestError as error:
+        parser.error(str(error))
+    counts: Counter[str] = Counter()
+    for entry in entries:
+        if entry.name in skipped:
+            continue
+        landscape = entry.make()
+        for seed in range(options.seeds):
+            started = time.perf_counter()
+            verification = verify(landscape, seed=seed)
+            seconds = time.perf_counter() - started
+            differing = count(verification, counts)
+            print(f"{entry.name:32} seed {seed} {seconds:7.1f} s  {'; '.join(differing) or 'as expected'}", flush=True)
+    print(f"{counts['right']} right, {counts['wrong']} wrong, {counts['inconclusive']} inconclusive")
+    return 1 if counts["wrong"] or counts["inconclusive"] else 0
+
+
+def count(verification: Verification, counts: Counter[str]) -> list[str]:
+    """Add a verification's verdicts to the counts and describe those that differ from what is expected."""
+    differing = []
+    for result in verification.results:
+        if as_expected(result, verification.expected):
+            counts["right"] += 1
+            continue
+        counts["inconclusive" if result.status == Status.INCONCLUSIVE else "wrong"] += 1
+        differing.append(f"{result.name}: {result.status}, expected {verification.expected.get(result.name, 'not refuted')}")
+    return differing
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from villani_verify.criteria.budget import budget_for
+from villani_verify.criteria.differential_growth_uniform import claim, differential_growth_uniform
+from villani_verify.criteria.result import CriterionResult, Status
+from villani_verify.criteria.settings import Settings
+from villani_verify.curvature.engine import engine_for
+from villani_verify.landscape import Landscape
+from villani_verify.landscapes.zoo import zoo_entry
+from villani_verify.search.families import Scaling, family_of
+
+DECAY = 0.1
+
+
+def judge(landscape: Landscape, *, seed: int = 0, temperatures: tuple[float, ...] = ()) -> CriterionResult:
+    settings = Settings(seed, engine_for("auto", landscape.dimension), temperatures)
+    return differential_growth_uniform(landscape, budget_for("quick", landscape.dimension), settings)
+
+
+def function(fn: Callable[[Tensor], Tensor], d: int, **options: object) -> Landscape:
+    return Landscape.from_function(fn, d, **options)  # type: ignore[arg-type]
+
+
+def two_layers() -> Landscape:
+    """L = ½(ab)²: at (r, 0) ‖∇F‖² = λ²r² and ΔF = r² + 2λ, so s* = λ²r²/(r² + 2λ) → λ² from below."""
+    return function(lambda t: 0.5 * t.prod().square(), 2, blocks={"a": 1, "b": 1}, weight_decay=DECAY)
+
+
+@pytest.fixture(scope="module")
+def refutation() -> CriterionResult:
+    return judge(two_layers())
+
+
+def test_a_switched_off_layer_refutes_it_with_the_closed_form(refutation: CriterionResult) -> None:
+    assert refutation.status == Status.REFUTED
+    witness = refutation.witness
+    assert witness is not None
+    assert witness["bound"] == pytest.approx(DECAY**2, rel=1e-3)
+    family = family_of(witness["family"])
+    assert isinstance(family, Scaling)
+    assert len(family.zeroed) == 1
+    assert refutation.statistic == pytest.approx(0, abs=1e-3)
+    for point in witness["claimed"]:
+        square = point["radius"] ** 2
+        assert point["critical_temperature"]["value"] == pytest.approx(DECAY**2 * square / (square + 2 * DECAY), rel=1e-9)
+        assert point["loss"] == 0
+        assert point["psi"][0]["value"] < 0
+
+
+def test_the_family_that_refutes_is_marked_in_the_evidence(refutation: CriterionResult) -> None:
+    families = refutation.evidence["families"]
+    marked = [f for f in families if f["witness"]]
+    assert refutation.witness is not None
+    assert [f["family"] for f in marked] == [refutation.witness["family"]]
+    assert all(f["refutes"] for f in marked)
+    assert refutation.evidence["screened"] <= refutation.evidence["drawn"]
+    assert refutation.summary.startswith(marked[0]["sentence"])
+
+
+@pytest.mark.parametrize(("temperature", "refuted"), [(DECAY**2 / 4, False), (4 * DECAY**2, True)])
+def test_only_temperatures_above_the_bound_refute(temperature: float, refuted: bool) -> None:
+    # With b ≠ 0 both the gradient and s* are larger, so inf Ψ_s → ∞ exactly for s < λ².
+    result = judge(two_layers(), temperatures=(temperature,))
+    assert (result.status == Status.REFUTED) == refuted
+    assert result.claim == claim((temperature,))
+
+
+@pytest.mark.parametrize("d", [4, 80])
+def test_a_bowl_is_supported(d: int) -> None:
+    half = d // 2
+    result = judge(function(lambda t: 0.5 * t.square().sum(), d, blocks={"a": half, "b": half}, weight_decay=DECAY))
+    assert result.status == Status.SUPPORTED
+    assert result.statistic == pytest.approx(2, abs=0.05)
+    assert result.witness is None
+    assert result.interval is not None
+
+
+def test_a_flat_valley_is_refuted_though_its_gradient_vanishes_exactly() -> None:
+    # θ₂ is free and θ₁ = 0 at the reference point: ∇F = 0 and ΔF = 1 all along the valley, so s* = 0.
+    start = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    result = judge(function(lambda t: 0.5 * t[:1].square().sum(), 2, initial=start))
+    assert result.status == Status.REFUTED
+    assert "is at most 0, so Ψ_s < 0 for every s above that" in result.summary
+
+
+def test_without_a_finite_loss_further_out_it_is_inconclusive() -> None:
+    result = judge(function(lambda t: torch.where(t.norm() > 3, torch.inf, t.square().sum()), 2))
+    assert result.status == Status.INCONCLUSIVE
+    assert "No drawn family could be measured" in result.summary
+    assert result.statistic is None
+
+
+@pytest.mark.parametrize("name", ["gpt-neo-tiny", "gpt2-tiny", "llama-tiny"])
+def test_a_dead_branch_is_found_by_drawing(name: str) -> None:
+    result = judge(zoo_entry(name).make())
+    assert result.status == Status.REFUTED
+    witness = result.witness
+    assert witness is not None
+    family = family_of(witness["family"])
+    assert isinstance(family, Scaling)
+    assert family.zeroed
+    # The function does not change while the parameters grow tenfold.
+    losses = [p["loss"] for p in witness["claimed"]]
+    assert losses == pytest.approx([losses[0]] * len(losses), rel=1e-9)
+    radii = [p["radius"] for p in witness["claimed"]]
+    assert radii[-1] > 9.99 * radii[0]
+    assert all(p["critical_temperature"]["interval"][1] < witness["temperature"] for p in witness["claimed"])
+
+
+def test_the_same_seed_gives_the_same_numbers(refutation: CriterionResult) -> None:
+    again, other = judge(two_layers()), judge(two_layers(), seed=1)
+    assert (refutation.statistic, refutation.interval, refutation.evidence, refutation.witness) == (
+        again.statistic, again.interval, again.evidence, again.witness
+    )  # fmt: skip
+    assert refutation.evidence != other.evidence

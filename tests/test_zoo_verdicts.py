@@ -1,0 +1,71 @@
+"""Every landscape of the zoo gets the verdicts that are known for it; more seeds are in scripts/verify_zoo.py."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from villani_verify.criteria import CRITERION_NAMES
+from villani_verify.landscapes.zoo import ZOO
+from villani_verify.verification import verify
+
+SEED = 7
+# Both see every line of the criteria; the ReLU one is the same with a kink.
+TRANSFORMERS = ("gpt-neo-tiny", "gpt-neo-tiny-relu")
+# Quick ones among which each criterion is refuted at least once and supported at least once; the others are marked slow.
+QUICK = (
+    "quartic-undecayed", "relu-kink", "hard-clip", "subquadratic", "linear-growth", "gaussian-bump", "two-layer-linear-network"
+)  # fmt: skip
+NAMES = [
+    pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
+    for name, entry in ZOO.items()
+    if entry.kind == "analytic" or name in TRANSFORMERS
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_verdicts_are_the_known_ones(name: str) -> None:
+    entry = ZOO[name]
+    found = verify(entry.make(), seed=SEED)
+    summaries = {r.name: (str(r.status), r.summary) for r in found.results if r.status != entry.expected[r.name]}
+    assert not summaries, summaries
+    assert [r.name for r in found.results] == list(CRITERION_NAMES)
+    assert found.verdict_as_expected
+    for result in found.results:
+        assert (result.witness is not None) == (result.status == "refuted")
+
+
+Script = Callable[[list[str]], int]
+
+
+@pytest.fixture(scope="module")
+def script() -> Script:
+    return runpy.run_path(str(Path(__file__).parents[1] / "scripts" / "verify_zoo.py"), run_name="verify_zoo")["main"]
+
+
+def test_the_script_prints_a_line_for_each_seed_and_counts(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
+    assert script(["--seeds", "1", "--names", "relu-kink", "hard-clip", "--skip", "hard-clip"]) == 0
+    line, total = capsys.readouterr().out.splitlines()
+    assert line.split()[:3] == ["relu-kink", "seed", "0"]
+    assert line.endswith("as expected")
+    assert total == "5 right, 0 wrong, 0 inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--names", "relu-kinc"], "landscape 'relu-kinc': the zoo has none of that name; did you mean 'relu-kink'"),
+        (["--skip", "x"], "landscape 'x': the zoo has none of that name"),
+        (["--seeds", "0"], "--seeds 0: give at least 1"),
+    ],
+)
+def test_the_script_refuses_what_it_does_not_know(
+    script: Script, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        script(arguments)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err

@@ -1,0 +1,143 @@
+"""Whether Ψ_s stays bounded along one family over a decade of radius, measured twice: for the differential-growth properties."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from villani_verify.criteria.bounded import bounded_family
+from villani_verify.criteria.budget import Budget, budget_for
+from villani_verify.criteria.measured_family import (
+    MeasuredFamily,
+    bounded_sentence,
+    family_witness,
+    measure_family,
+    worst_parameters,
+)
+from villani_verify.criteria.profiles import reference_radius
+from villani_verify.criteria.result import Cost
+from villani_verify.criteria.settings import Settings
+from villani_verify.curvature.engine import engine_for
+from villani_verify.estimation.psi import PointMeasurement
+from villani_verify.landscape import Landscape, squared_norm
+from villani_verify.search.families import Family, Ray
+from villani_verify.search.scan import log_spaced
+from villani_verify.testing.claims import Refutation
+
+_EXACT_DIMENSION = 2000
+# Up to this one a measurement costs little more than a loss.
+_SMALL_DIMENSION = 64
+_RADII = 5
+_LARGEST_PARAMETER = 1e12
+
+
+def bounded_over_decade(
+    landscape: Landscape,
+    criterion: str,
+    family: Family,
+    radius: float,
+    *,
+    level: float,
+    seed: int = 0,
+    largest_loss_change: float = math.inf,
+) -> Refutation | None:
+    """Measure Ψ_s along a family over the decade of radius above `radius`, and say whether it stays bounded there.
+
+    Up to 2,000 parameters with exact Laplacians. Up to 64 the worst point near each radius is searched for, since a
+    gradient may vanish on spheres that no grid meets. Above 2,000 with ±1 probes, and what looks like a counterexample
+    counts only if fresh probes agree: a worst case found with one set of probes is biased by them.
+
+    Args:
+        landscape: gives F.
+        criterion: name for the witness.
+        family: where.
+        radius: inner radius of the decade, in multiples of the norm of the reference point.
+        level: above 2,000 parameters, confidence of each of the two measurements over all their points. Exact ones have
+            no sampling error; they are judged at the level of a quick verification, which is that of the fit.
+        seed: address of the probes.
+        largest_loss_change: above 64 parameters, families along which L changes by more than this (relative to 1 + L)
+            are passed over. A loss that changes has a gradient, and measuring costs a hundred times more than this.
+
+    Returns:
+        The counterexample; None if there is none, or if the family never reaches that radius.
+    """
+    budget = _plan(landscape, level)
+    level = budget.level
+    inner = radius * reference_radius(landscape)
+    low, high = (_parameter_at(landscape, family, r) for r in (inner, 10.5 * inner))
+    if low is None or high is None or _loss_change(landscape, family, low, high) > largest_loss_change:
+        return None
+    if landscape.dimension > _SMALL_DIMENSION:
+        ends = _measured(landscape, family, [low, high], budget, seed, "ends").points
+        if not _may_be_bounded(ends):
+            return None
+    parameters = _parameters(landscape, family, low, high, budget)
+    measured = _measured(landscape, family, parameters, budget, seed, "first")
+    bounded = bounded_family(measured.points, (), level)
+    if bounded is not None and landscape.dimension > _EXACT_DIMENSION:
+        measured = _measured(landscape, family, parameters, budget, seed, "second")
+        bounded = bounded_family(measured.points, (), level)
+    if bounded is None:
+        return None
+    summary = f"{family.sentence} Then {bounded_sentence(measured, bounded)}."
+    return Refutation(family_witness(criterion, measured, bounded, level), summary, landscape)
+
+
+def _may_be_bounded(ends: Sequence[PointMeasurement]) -> bool:
+    """Say whether s* or ‖∇F‖² grew by less than the radius did: only then is it worth measuring in between."""
+    if len(ends) < 2:
+        return False
+    first, last = ends
+    ratio = last.radius / first.radius
+    if last.gradient_norm_squared <= ratio * first.gradient_norm_squared:
+        return True
+    return last.critical_temperature < math.inf and last.critical_temperature <= ratio * first.critical_temperature
+
+
+def _plan(landscape: Landscape, level: float) -> Budget:
+    plan = replace(budget_for("quick", landscape.dimension), exact_dimension=_EXACT_DIMENSION)
+    if landscape.dimension > _EXACT_DIMENSION:
+        return replace(plan, level=level)
+    # A replay of the witness draws this many probes: as many quadratic forms as the exact Laplacian took.
+    return replace(plan, num_probes=max(plan.num_probes, landscape.dimension))
+
+
+def _loss_change(landscape: Landscape, family: Family, low: float, high: float) -> float:
+    if landscape.dimension <= _SMALL_DIMENSION:
+        return 0.0
+    points = family.points(landscape)
+    first, last = landscape.loss(points(low)), landscape.loss(points(high))
+    return abs(last - first) / (1 + abs(first)) if math.isfinite(last) else math.inf
+
+
+def _parameters(landscape: Landscape, family: Family, low: float, high: float, budget: Budget) -> list[float]:
+    if budget.scan <= 1:
+        return log_spaced(low, high, _RADII)
+    # The worst point of the first bin may lie anywhere in it, so the bins begin half a decade earlier.
+    return worst_parameters(landscape, family, log_spaced(low / 10**0.5, high, 2 * _RADII), budget, Cost())
+
+
+def _measured(
+    landscape: Landscape, family: Family, parameters: Sequence[float], budget: Budget, seed: int, label: str
+) -> MeasuredFamily:
+    settings = Settings(seed, engine_for("auto", landscape.dimension))
+    return measure_family(
+        landscape, family, parameters, settings=settings, budget=budget, num_probes=budget.num_probes, label=label, cost=Cost()
+    )
+
+
+def _parameter_at(landscape: Landscape, family: Family, radius: float) -> float | None:
+    """Return r ≥ 1 with ‖θ(r)‖ = `radius`, by bisection in log r; None if the norm does not get there."""
+    norms = {n: squared_norm(t) for n, t in landscape.initial.items()}
+
+    def radius_at(r: float) -> float:
+        return family.radius(landscape, r) if isinstance(family, Ray) else family.radius_from(norms, r)
+
+    low, high = 1.0, _LARGEST_PARAMETER
+    if radius_at(high) < radius:
+        return None
+    for _ in range(60):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if radius_at(middle) < radius else (low, middle)
+    return high
