@@ -233,9 +233,14 @@ class Landscape:
         return [(w / total, b) for w, b in zip(self.batch_weights, self.batches, strict=True)]
 
     def loss(self, point: Point) -> float:
-        """Return L(θ), accumulated in float64."""
+        """Return L(θ), accumulated in float64; batches are halved where memory runs out."""
+        from villani_verify.curvature.memory import halving_batches  # which needs this class
+
+        def total(landscape: Landscape) -> float:
+            return math.fsum(w * float(landscape.loss_function(point, b)) for w, b in landscape.weighted_batches())
+
         with torch.no_grad():
-            return math.fsum(w * float(self.loss_function(point, b)) for w, b in self.weighted_batches())
+            return halving_batches(total, self)
 
     def decay_value(self, point: Point) -> float:
         """Return ½ Σ_t λ_t ‖θ_t‖², accumulated in float64."""
@@ -294,11 +299,15 @@ class Landscape:
         Raises:
             LandscapeError: if L is not a finite, non-negative, deterministic, differentiable scalar.
         """
+        from villani_verify.curvature.memory import is_out_of_memory  # which needs this class
+
         where = f"loss of landscape {self.name!r} at its reference point"
         for _, batch in self.weighted_batches()[:1]:
             try:
                 out = self.loss_function({n: t.detach().requires_grad_() for n, t in self.initial.items()}, batch)
             except Exception as e:  # the function is the user's: anything may come out of it
+                if is_out_of_memory(e):
+                    break  # what follows goes on in smaller batches
                 raise LandscapeError(f"{where}: it raised {type(e).__name__}: {one_line(e, 160)}; mend the function") from e
             if not isinstance(out, Tensor) or out.numel() != 1 or not out.is_floating_point():
                 shown = (

@@ -143,9 +143,7 @@ def test_slow_growth_without_decay_is_refuted_on_a_tube(name: str) -> None:
 
 
 def test_the_undecayed_tensor_is_named() -> None:
-    landscape = function(
-        lambda t: (1 - torch.cos(t)).sum(), 4, blocks={"w": 2, "bias": 2}, weight_decay=0.1, no_decay=["bias"]
-    )
+    landscape = function(lambda t: (1 - torch.cos(t)).sum(), 4, blocks={"w": 2, "bias": 2}, weight_decay=0.1, no_decay=["bias"])
     result = judge(landscape)
     assert result.status == Status.REFUTED
     assert "parameter bias, weight decay 0" in result.summary

@@ -139,9 +139,7 @@ def test_sentences_round_the_bound_up() -> None:
 
 
 def test_a_gradient_that_vanishes_exactly_can_be_put_into_words() -> None:
-    valley = Landscape.from_function(
-        lambda t: 0.5 * t[:1].square().sum(), 2, initial=torch.tensor([0.0, 1.0], dtype=torch.float64)
-    )
+    valley = Landscape.from_function(lambda t: 0.5 * t[:1].square().sum(), 2, initial=torch.tensor([0.0, 1.0], dtype=torch.float64))
     m = measure(valley, Ray("flattest", 0, 0, "initial"), log_spaced(1e2, 2e3, 5))
     assert all(p.critical_temperature == 0 for p in m.points)
     assert "is at most 0, so Ψ_s < 0 for every s above that" in bounded_sentence(m, _bounded(m))

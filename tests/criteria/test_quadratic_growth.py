@@ -38,9 +38,7 @@ def test_a_bounded_loss_leaves_half_the_decay(decay: float) -> None:
 def test_the_descent_finds_the_weakest_decay() -> None:
     # Isotropic rays in d = 50 see the mean decay; the infimum is 0.05 in one tensor of two coordinates.
     blocks = {"weak": 2, "strong": 48}
-    landscape = function(
-        lambda t: 1 - torch.cos(t).mean(), 50, blocks=blocks, weight_decay={"weak": 0.1, "strong": 5.0}
-    )
+    landscape = function(lambda t: 1 - torch.cos(t).mean(), 50, blocks=blocks, weight_decay={"weak": 0.1, "strong": 5.0})
     result = judge(landscape)
     assert result.statistic == pytest.approx(0.05, rel=0.05)
     assert result.statistic >= 0.05 * (1 - 1e-9)

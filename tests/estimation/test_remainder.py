@@ -19,9 +19,7 @@ def _cubed(t: float) -> Expansion:
 
 
 @settings(max_examples=50, deadline=None)
-@given(
-    coefficients=st.lists(st.floats(-3, 3), min_size=5, max_size=5), a=st.floats(-2, 2), h=st.floats(0.01, 2)
-)
+@given(coefficients=st.lists(st.floats(-3, 3), min_size=5, max_size=5), a=st.floats(-2, 2), h=st.floats(0.01, 2))
 def test_polynomials_match_exactly(coefficients: list[float], a: float, h: float) -> None:
     def at(t: float) -> Expansion:
         shifted = [sum(math.comb(j, i) * coefficients[j] * t ** (j - i) for j in range(i, 5)) for i in range(5)]

@@ -38,9 +38,7 @@ def _times(factor: float, maker: Maker) -> Maker:
 
 
 def _cosine(frequency: float) -> Maker:
-    return lambda t: [
-        frequency**i / math.factorial(i) * math.cos(frequency * t + i * math.pi / 2) for i in range(ORDER + 1)
-    ]
+    return lambda t: [frequency**i / math.factorial(i) * math.cos(frequency * t + i * math.pi / 2) for i in range(ORDER + 1)]
 
 
 def _bump(width: float) -> Maker:

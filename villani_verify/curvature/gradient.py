@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from villani_verify.curvature.memory import halving_batches
 from villani_verify.landscape import Landscape, Point, squared_norm
 
 
@@ -43,7 +44,7 @@ def add_decay(landscape: Landscape, point: Point, gradient: dict[str, Tensor]) -
 
 
 def gradient_norms_squared(landscape: Landscape, point: Point) -> tuple[float, float, float]:
-    """Return (L, ‖∇L‖², ‖∇F‖²), the norms accumulated in float64."""
-    loss, gradient = loss_and_gradient(landscape, point)
+    """Return (L, ‖∇L‖², ‖∇F‖²), the norms accumulated in float64; batches are halved where memory runs out."""
+    loss, gradient = halving_batches(lambda smaller: loss_and_gradient(smaller, point), landscape)
     plain = math.fsum(squared_norm(t) for t in gradient.values())
     return loss, plain, math.fsum(squared_norm(t) for t in add_decay(landscape, point, gradient).values())

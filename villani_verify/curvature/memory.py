@@ -49,7 +49,7 @@ def halving_batches(compute: Callable[[Landscape], T], landscape: Landscape) -> 
         release()
         smaller = smaller.halved()
         if smaller is not None:
-            warnings.warn(f"out of memory: going on with {len(smaller.batches)} batches instead of one half as many", MemoryNote, 2)
+            warnings.warn(f"out of memory: going on with every batch cut in two, {len(smaller.batches)} in all", MemoryNote, 2)
     raise DeviceError(
         f"device {landscape.device}: out of memory with one row a batch; shorten the sequences, or use a larger device "
         "or --dtype float32"
