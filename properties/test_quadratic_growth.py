@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from villani_verify.criteria.profiles import profile, reference_radius
 from villani_verify.criteria.quadratic_growth import NAME, profile_witness, replay_slow_growth
 from villani_verify.criteria.result import Cost
-from villani_verify.landscape import Landscape, squared_norm
+from villani_verify.landscape import Landscape
+from villani_verify.points import squared_norm
 from villani_verify.search.families import Family
 from villani_verify.search.scan import log_spaced
 from villani_verify.testing.claims import Refutation, check_claim

@@ -20,9 +20,9 @@ from torch import Tensor
 
 from villani_verify.corpora import load_tokenizer
 from villani_verify.corpora.embedded import embedded_entropy_rate, embedded_text
-from villani_verify.landscape import next_token_loss
 from villani_verify.landscapes.architectures import gpt_neo_small
 from villani_verify.landscapes.models import quiet
+from villani_verify.losses import next_token_loss
 
 TARGET = Path(__file__).resolve().parents[1] / "villani_verify" / "landscapes" / "weights" / "gpt-neo-small"
 # Seed of the training text; the zoo's landscape and the held-out loss use others.

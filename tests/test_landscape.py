@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from villani_verify.curvature.double_backward import DoubleBackward
 from villani_verify.curvature.gradient import loss_and_gradient
 from villani_verify.errors import LandscapeError, RequestError
-from villani_verify.landscape import Landscape, next_token_loss, norm, squared_norm
+from villani_verify.landscape import Landscape
 from villani_verify.landscapes.architectures import gpt_neo_tiny
+from villani_verify.losses import next_token_loss
+from villani_verify.points import norm, squared_norm
 
 F64 = torch.float64
 

@@ -15,9 +15,10 @@ from torch.func import functional_call
 
 from villani_verify import measurement
 from villani_verify.errors import LandscapeError, RequestError
-from villani_verify.landscape import Landscape, norm
+from villani_verify.landscape import Landscape
 from villani_verify.landscapes.request import LandscapeRequest
 from villani_verify.measurement import psi
+from villani_verify.points import norm
 
 F64 = torch.float64
 SCRIPT = Path(__file__).parents[1] / "scripts" / "check_psi_small.py"

@@ -11,9 +11,9 @@ from villani_verify.criteria import CRITERION_NAMES
 from villani_verify.criteria.budget import Budget
 from villani_verify.criteria.result import Cost, CriterionResult, Status
 from villani_verify.criteria.settings import Settings
-from villani_verify.curvature.memory import MemoryNote
 from villani_verify.errors import LandscapeError, RequestError
 from villani_verify.landscape import Landscape
+from villani_verify.memory import MemoryNote
 from villani_verify.verification import CRITERIA, Verification, as_expected, strict_json, verify
 
 

@@ -12,26 +12,16 @@ import fnmatch
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
+from villani_verify.batches import Batch, count_terms, cut, move, rows
 from villani_verify.errors import LandscapeError, RequestError, one_line
-
-Point = Mapping[str, Tensor]
-Batch = Any
-
-
-class LossFunction(Protocol):
-    """The mean of L over one batch, as a function of the named tensors."""
-
-    def __call__(self, point: Point, batch: Batch) -> Tensor:
-        """Return a scalar tensor, differentiable twice in every tensor of `point`."""
-
-    def to(self, device: torch.device, dtype: torch.dtype) -> LossFunction:
-        """Return the same function with its own constants moved and cast."""
+from villani_verify.losses import CausalLoss, FunctionLoss, LossFunction, ModuleLoss
+from villani_verify.memory import halving_batches, is_out_of_memory
+from villani_verify.points import Point, squared_norm
 
 
 @dataclass(frozen=True)
@@ -100,7 +90,7 @@ class Landscape:
             )
         point = {n: t.clone() for n, t in zip(sizes, start.split(list(sizes.values())), strict=True)}
         decay = _decay_of(point, weight_decay, no_decay)
-        return cls(name, _FunctionLoss(fn, list(sizes)), (None,), (1.0,), point, decay, dict(expected or {}))
+        return cls(name, FunctionLoss(fn, list(sizes)), (None,), (1.0,), point, decay, dict(expected or {}))
 
     @classmethod
     def from_module(
@@ -135,12 +125,10 @@ class Landscape:
         if not batches:
             raise RequestError(f"batches of landscape {label!r}: the list is empty; give at least one (inputs, targets)")
         kept = copy.deepcopy(module).eval()
-        counted = [_count_terms(targets) for _, targets in batches] if weights is None else [float(w) for w in weights]
+        counted = [count_terms(targets) for _, targets in batches] if weights is None else [float(w) for w in weights]
         if len(counted) != len(batches) or not all(w > 0 for w in counted):
             raise RequestError(f"weights of landscape {label!r}: {counted} is not one positive number a batch; mend them")
-        return cls._of_module(
-            kept, _ModuleLoss(kept, loss), tuple(batches), tuple(counted), weight_decay, no_decay, label, expected
-        )
+        return cls._of_module(kept, ModuleLoss(kept, loss), tuple(batches), tuple(counted), weight_decay, no_decay, label, expected)
 
     @classmethod
     def causal_lm(
@@ -234,7 +222,6 @@ class Landscape:
 
     def loss(self, point: Point) -> float:
         """Return L(θ), accumulated in float64; batches are halved where memory runs out."""
-        from villani_verify.curvature.memory import halving_batches  # which needs this class
 
         def total(landscape: Landscape) -> float:
             return math.fsum(w * float(landscape.loss_function(point, b)) for w, b in landscape.weighted_batches())
@@ -267,7 +254,7 @@ class Landscape:
         return replace(
             self,
             loss_function=self.loss_function.to(where, kind),
-            batches=tuple(_move(b, where, kind) for b in self.batches),
+            batches=tuple(move(b, where, kind) for b in self.batches),
             initial={n: t.to(where, kind) for n, t in self.initial.items()},
         )
 
@@ -276,20 +263,20 @@ class Landscape:
         batches: list[Batch] = []
         weights: list[float] = []
         for weight, batch in zip(self.batch_weights, self.batches, strict=True):
-            rows = _rows(batch)
-            if rows < 2:
+            count = rows(batch)
+            if count < 2:
                 batches.append(batch)
                 weights.append(weight)
                 continue
-            for part in (slice(0, rows // 2), slice(rows // 2, rows)):
-                piece = _cut(batch, part)
-                share = (part.stop - part.start) / rows
+            for part in (slice(0, count // 2), slice(count // 2, count)):
+                piece = cut(batch, part)
+                share = (part.stop - part.start) / count
                 # Rows of a token batch have equally many terms; other targets are counted again.
-                part_weight = weight * (share if isinstance(batch, Tensor) else _count_terms(piece[1]) / _count_terms(batch[1]))
+                part_weight = weight * (share if isinstance(batch, Tensor) else count_terms(piece[1]) / count_terms(batch[1]))
                 if part_weight > 0:  # the mean over no term at all is NaN
                     batches.append(piece)
                     weights.append(part_weight)
-        if all(_rows(b) < 2 for b in self.batches):
+        if all(rows(b) < 2 for b in self.batches):
             return None
         return replace(self, batches=tuple(batches), batch_weights=tuple(weights))
 
@@ -299,8 +286,6 @@ class Landscape:
         Raises:
             LandscapeError: if L is not a finite, non-negative, deterministic, differentiable scalar.
         """
-        from villani_verify.curvature.memory import is_out_of_memory  # which needs this class
-
         where = f"loss of landscape {self.name!r} at its reference point"
         for _, batch in self.weighted_batches()[:1]:
             try:
@@ -328,68 +313,6 @@ class Landscape:
         """Raise LandscapeError if a loss is below zero by more than rounding."""
         if loss < -1e3 * torch.finfo(self.dtype).eps:
             raise LandscapeError(f"{where}: {loss:.6g} is negative, and the criteria need L ≥ 0; add a constant to it")
-
-
-class _FunctionLoss:
-    """L given as a function of one 1-D tensor."""
-
-    def __init__(self, fn: Callable[[Tensor], Tensor], names: Sequence[str]) -> None:
-        self.fn = fn
-        self.names = tuple(names)
-
-    def __call__(self, point: Point, batch: Batch) -> Tensor:
-        # By name: a point that was saved and read again may list its tensors in another order.
-        return self.fn(torch.cat([point[n].reshape(-1) for n in self.names]))
-
-    def to(self, device: torch.device, dtype: torch.dtype) -> LossFunction:
-        return self
-
-
-class _ModuleLoss:
-    """loss(module(inputs), targets)."""
-
-    def __init__(self, module: nn.Module, loss: Callable[[Any, Any], Tensor]) -> None:
-        self.module = module
-        self.loss = loss
-
-    def __call__(self, point: Point, batch: Batch) -> Tensor:
-        inputs, targets = batch
-        return self.loss(functional_call(self.module, dict(point), (inputs,)), targets)
-
-    def to(self, device: torch.device, dtype: torch.dtype) -> LossFunction:
-        return _ModuleLoss(copy.deepcopy(self.module).to(device, dtype), self.loss)
-
-
-class CausalLoss:
-    """Mean next-token cross-entropy in nats, from the logits and in their dtype."""
-
-    def __init__(self, model: nn.Module) -> None:
-        self.model = model
-
-    def __call__(self, point: Point, batch: Tensor) -> Tensor:
-        """Return the mean over the batch's (length − 1) × rows predictions."""
-        return next_token_loss(functional_call(self.model, dict(point), (batch,), {"use_cache": False}).logits, batch)
-
-    def to(self, device: torch.device, dtype: torch.dtype) -> LossFunction:
-        """Return the loss of a copy of the model, moved and cast."""
-        return CausalLoss(copy.deepcopy(self.model).to(device, dtype))
-
-
-def next_token_loss(logits: Tensor, tokens: Tensor) -> Tensor:
-    """Return the mean of −log p(token_{i+1} | tokens ≤ i) over logits (B, T, V) and tokens (B, T)."""
-    predictions = logits[:, :-1].reshape(-1, logits.shape[-1])
-    return nn.functional.cross_entropy(predictions, tokens[:, 1:].reshape(-1))
-
-
-def squared_norm(tensor: Tensor) -> float:
-    """Return ‖t‖², accumulated in float64 whatever the tensor's dtype."""
-    length = float(torch.linalg.vector_norm(tensor.detach(), dtype=torch.float64))
-    return length * length  # overflows to infinity, where `**` would raise
-
-
-def norm(point: Point) -> float:
-    """Return ‖θ‖ over all tensors."""
-    return math.sqrt(math.fsum(squared_norm(t) for t in point.values()))
 
 
 def _trainable(module: nn.Module) -> dict[str, Tensor]:
@@ -420,30 +343,3 @@ def _decay_of(point: Point, weight_decay: float | Mapping[str, float], no_decay:
 def _some(names: Mapping[str, object], count: int = 4) -> str:
     listed = list(names)
     return ", ".join(listed[:count]) + (f" and {len(listed) - count} more" if len(listed) > count else "")
-
-
-def _count_terms(targets: Any) -> float:
-    if not isinstance(targets, Tensor):
-        return float(len(targets))
-    # −100 is torch's mark for a target that the cross-entropy leaves out.
-    return float((targets != -100).sum()) if not targets.is_floating_point() else float(targets.numel())
-
-
-def _rows(batch: Batch) -> int:
-    if isinstance(batch, Tensor):
-        return len(batch) if batch.dim() else 1
-    if isinstance(batch, tuple) and len(batch) == 2 and all(isinstance(t, Tensor) and t.dim() for t in batch):
-        return len(batch[0]) if len(batch[0]) == len(batch[1]) else 1
-    return 1
-
-
-def _cut(batch: Batch, part: slice) -> Batch:
-    return batch[part] if isinstance(batch, Tensor) else tuple(t[part] for t in batch)
-
-
-def _move(batch: Batch, device: torch.device, dtype: torch.dtype) -> Batch:
-    if isinstance(batch, Tensor):
-        return batch.to(device, dtype if batch.is_floating_point() else batch.dtype)
-    if isinstance(batch, tuple | list):
-        return type(batch)(_move(b, device, dtype) for b in batch)
-    return batch

@@ -13,7 +13,8 @@ from villani_verify.curvature.probes import derive_seed
 from villani_verify.environment import peak_memory_bytes
 from villani_verify.errors import RequestError
 from villani_verify.estimation.psi import PointMeasurement, measure_point
-from villani_verify.landscape import Landscape, norm
+from villani_verify.landscape import Landscape
+from villani_verify.points import norm
 from villani_verify.verification import check_temperatures, strict_json
 
 EXACT_DIMENSION = 2000

@@ -19,10 +19,10 @@ from villani_verify.criteria.result import CriterionResult, Status
 from villani_verify.criteria.settings import Progress, Settings, silent
 from villani_verify.criteria.smoothness import smoothness
 from villani_verify.curvature.engine import engine_for
-from villani_verify.curvature.memory import MemoryNote
 from villani_verify.environment import describe_environment
 from villani_verify.errors import RequestError
 from villani_verify.landscape import Landscape
+from villani_verify.memory import MemoryNote
 
 SCHEMA_VERSION = 1
 

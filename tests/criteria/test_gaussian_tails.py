@@ -15,7 +15,8 @@ from villani_verify.criteria.quadratic_growth import replay_slow_growth
 from villani_verify.criteria.result import Cost, CriterionResult, Status
 from villani_verify.criteria.settings import Settings
 from villani_verify.errors import LandscapeError
-from villani_verify.landscape import Landscape, norm
+from villani_verify.landscape import Landscape
+from villani_verify.points import norm
 from villani_verify.search.families import Ray, family_of
 
 

@@ -16,7 +16,8 @@ from villani_verify.criteria.settings import Settings
 from villani_verify.criteria.smooth_line import line
 from villani_verify.criteria.smooth_witness import nearest_dtype
 from villani_verify.criteria.smoothness import replay_kink, smoothness
-from villani_verify.landscape import Landscape, norm
+from villani_verify.landscape import Landscape
+from villani_verify.points import norm
 
 QUICK = Budget("quick", smooth_rays=2)
 

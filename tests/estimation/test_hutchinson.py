@@ -16,7 +16,8 @@ from villani_verify.curvature.probes import signs
 from villani_verify.estimation.estimate import Estimate
 from villani_verify.estimation.hutchinson import FIRST_LOOK, laplacian_estimate, laplacian_to_relative_error
 from villani_verify.estimation.psi import PointMeasurement
-from villani_verify.landscape import Landscape, Point
+from villani_verify.landscape import Landscape
+from villani_verify.points import Point
 
 F64 = torch.float64
 

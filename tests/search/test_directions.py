@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.autograd.functional import hessian
 
-from villani_verify.landscape import Landscape, Point, norm
+from villani_verify.landscape import Landscape
+from villani_verify.points import Point, norm
 from villani_verify.search import directions
 from villani_verify.search.directions import KINDS
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from villani_verify.errors import RequestError
-from villani_verify.landscape import Landscape, squared_norm
+from villani_verify.landscape import Landscape
 from villani_verify.landscapes.zoo import zoo_entry
+from villani_verify.points import squared_norm
 from villani_verify.search.draw import draw_families, draw_scaling, tensor_blocks
 from villani_verify.search.families import Ray, Scaling
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from villani_verify.errors import RequestError
-from villani_verify.landscape import Landscape, norm
+from villani_verify.landscape import Landscape
+from villani_verify.points import norm
 from villani_verify.search.directions import KINDS
 from villani_verify.search.families import Family, Ray, Scaling, family_of
 

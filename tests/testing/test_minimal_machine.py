@@ -55,9 +55,7 @@ def machine(tmp_path: Path) -> Path:
 def python(machine: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join([str(machine), str(ROOT), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": path}
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=machine, capture_output=True, text=True, timeout=280, env=environment
-    )
+    return subprocess.run([sys.executable, *arguments], cwd=machine, capture_output=True, text=True, timeout=280, env=environment)
 
 
 def test_the_strategies_and_the_plugin_import(machine: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from villani_verify import Landscape
 from villani_verify.errors import RequestError
-from villani_verify.landscape import norm
+from villani_verify.points import norm
 from villani_verify.search.directions import KINDS
 from villani_verify.search.families import Ray, Scaling
 from villani_verify.testing import strategies as s

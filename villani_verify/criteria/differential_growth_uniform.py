@@ -29,7 +29,8 @@ from villani_verify.criteria.settings import Settings
 from villani_verify.curvature.probes import derive_seed
 from villani_verify.errors import RequestError
 from villani_verify.estimation.growth import GrowthFit
-from villani_verify.landscape import Landscape, squared_norm
+from villani_verify.landscape import Landscape
+from villani_verify.points import squared_norm
 from villani_verify.search.draw import draw_families
 from villani_verify.search.families import Family, Ray, Scaling
 from villani_verify.search.scan import log_spaced

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from villani_verify.criteria.result import Cost
 from villani_verify.estimation.growth import GrowthFit, fit_growth
-from villani_verify.landscape import Landscape, Point, norm
+from villani_verify.landscape import Landscape
+from villani_verify.points import Point, norm
 from villani_verify.search.draw import WHOLE_HESSIAN_DIMENSION
 from villani_verify.search.families import Family, Ray
 

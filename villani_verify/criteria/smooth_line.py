@@ -12,7 +12,8 @@ from villani_verify.criteria.result import Cost
 from villani_verify.curvature.probes import normals
 from villani_verify.curvature.taylor import taylor_coefficients
 from villani_verify.estimation.remainder import Expansion
-from villani_verify.landscape import Landscape, Point, norm
+from villani_verify.landscape import Landscape
+from villani_verify.points import Point, norm
 
 # Below this many parameters every third line is parallel to an axis, where flaws in single coordinates lie.
 SMALL_DIMENSION = 64

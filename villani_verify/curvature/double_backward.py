@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import torch
 
-from villani_verify.curvature.memory import halving_batches
 from villani_verify.curvature.probes import signs
-from villani_verify.landscape import Landscape, Point
+from villani_verify.landscape import Landscape
+from villani_verify.memory import halving_batches
+from villani_verify.points import Point
 
 
 class DoubleBackward:

@@ -7,7 +7,8 @@ from difflib import get_close_matches
 from typing import Protocol
 
 from villani_verify.errors import RequestError
-from villani_verify.landscape import Landscape, Point
+from villani_verify.landscape import Landscape
+from villani_verify.points import Point
 
 
 class Engine(Protocol):

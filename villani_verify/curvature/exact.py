@@ -11,7 +11,8 @@ from torch.func import grad, jvp, vmap
 
 from villani_verify.curvature.forward_over_reverse import stacked_forms
 from villani_verify.curvature.gradient import gradient_norms_squared
-from villani_verify.landscape import Landscape, Point
+from villani_verify.landscape import Landscape
+from villani_verify.points import Point
 
 _NUMBERS_PER_PASS = 1 << 20
 

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 from torch.func import grad, jvp, vjp, vmap
 
-from villani_verify.curvature.memory import MemoryNote, halving_batches, is_out_of_memory, release
 from villani_verify.curvature.probes import signs
-from villani_verify.landscape import Landscape, Point
+from villani_verify.landscape import Landscape
+from villani_verify.memory import MemoryNote, halving_batches, is_out_of_memory, release
+from villani_verify.points import Point
 
 # Numbers held by the stacked probes of one pass: about a quarter of a gigabyte in float64 with the products.
 _NUMBERS_PER_PASS = 1 << 23

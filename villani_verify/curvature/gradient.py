@@ -7,8 +7,9 @@ import math
 import torch
 from torch import Tensor
 
-from villani_verify.curvature.memory import halving_batches
-from villani_verify.landscape import Landscape, Point, squared_norm
+from villani_verify.landscape import Landscape
+from villani_verify.memory import halving_batches
+from villani_verify.points import Point, squared_norm
 
 
 def loss_and_gradient(landscape: Landscape, point: Point) -> tuple[float, dict[str, Tensor]]:

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from villani_verify.curvature.engine import Engine
 from villani_verify.estimation.estimate import Estimate
-from villani_verify.landscape import Landscape, Point
+from villani_verify.landscape import Landscape
+from villani_verify.points import Point
 
 FIRST_LOOK = 10
 """Probes before the first look: below ten the Student-t interval covers too rarely."""

@@ -16,7 +16,8 @@ from villani_verify.curvature.gradient import gradient_norms_squared
 from villani_verify.errors import LandscapeError
 from villani_verify.estimation.estimate import Estimate, Interval
 from villani_verify.estimation.hutchinson import laplacian_estimate, laplacian_to_relative_error
-from villani_verify.landscape import Landscape, Point, norm
+from villani_verify.landscape import Landscape
+from villani_verify.points import Point, norm
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from villani_verify.batches import Batch
 from villani_verify.curvature.probes import normals
-from villani_verify.landscape import Batch, Landscape, Point, norm
+from villani_verify.landscape import Landscape
+from villani_verify.points import Point, norm
 
 # From where truncation shows to well below the best step, which is about eps^(1/3): 6e-6 in float64, 5e-3 in float32.
 _STEPS_FLOAT64 = tuple(10.0**-k for k in range(2, 8))

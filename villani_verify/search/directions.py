@@ -12,7 +12,8 @@ from torch.func import grad, jvp
 from villani_verify.curvature.gradient import add_decay, loss_and_gradient
 from villani_verify.curvature.probes import normals, signs
 from villani_verify.errors import RequestError
-from villani_verify.landscape import Landscape, Point, norm
+from villani_verify.landscape import Landscape
+from villani_verify.points import Point, norm
 
 Direction = dict[str, Tensor]
 

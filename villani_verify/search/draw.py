@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 
-from villani_verify.landscape import Landscape, squared_norm
+from villani_verify.landscape import Landscape
+from villani_verify.points import squared_norm
 from villani_verify.search.families import Family, Ray, Scaling
 
 # Above this dimension a power iteration costs more than the whole screening.

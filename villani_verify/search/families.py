@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from villani_verify.errors import RequestError
-from villani_verify.landscape import Landscape, norm, squared_norm
+from villani_verify.landscape import Landscape
+from villani_verify.points import norm, squared_norm
 from villani_verify.search.directions import KINDS, Direction
 
 PointOf = Callable[[float], dict[str, Tensor]]

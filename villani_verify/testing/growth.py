@@ -20,7 +20,8 @@ from villani_verify.criteria.result import Cost
 from villani_verify.criteria.settings import Settings
 from villani_verify.curvature.engine import engine_for
 from villani_verify.estimation.psi import PointMeasurement
-from villani_verify.landscape import Landscape, squared_norm
+from villani_verify.landscape import Landscape
+from villani_verify.points import squared_norm
 from villani_verify.search.families import Family, Ray
 from villani_verify.search.scan import log_spaced
 from villani_verify.testing.claims import Refutation

@@ -26,7 +26,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from villani_verify.errors import RequestError
-from villani_verify.landscape import Landscape, squared_norm
+from villani_verify.landscape import Landscape
+from villani_verify.points import squared_norm
 from villani_verify.search.directions import KINDS, gradient
 from villani_verify.search.draw import WHOLE_HESSIAN_DIMENSION
 from villani_verify.search.families import Family, Ray, Scaling

@@ -12,8 +12,9 @@ from villani_verify.curvature.engine import ENGINES, Engine, engine_for
 from villani_verify.curvature.gradient import loss_and_gradient
 from villani_verify.curvature.probes import signs
 from villani_verify.errors import LandscapeError, VillaniError, one_line
-from villani_verify.landscape import Landscape, Point, norm
+from villani_verify.landscape import Landscape
 from villani_verify.landscapes.dtype_audit import audit_dtype
+from villani_verify.points import Point, norm
 
 # A backward pass with a kept graph holds θ, ∇L, a probe, a product and their gradients; activations come on top.
 _COPIES = 6

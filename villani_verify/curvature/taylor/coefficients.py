@@ -12,12 +12,15 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
+from villani_verify.batches import Batch
 from villani_verify.curvature.taylor.jet import Jet
 from villani_verify.curvature.taylor.nested_reverse import nested_reverse
 from villani_verify.curvature.taylor.program import Program, export_program
 from villani_verify.curvature.taylor.table import TaylorError
 from villani_verify.errors import RequestError
-from villani_verify.landscape import Batch, Landscape, LossFunction, Point
+from villani_verify.landscape import Landscape
+from villani_verify.losses import LossFunction
+from villani_verify.points import Point
 
 Direction = Mapping[str, Tensor] | Callable[[str], Tensor | None]
 

@@ -19,7 +19,9 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from villani_verify.landscape import Batch, LossFunction, Point
+from villani_verify.batches import Batch
+from villani_verify.losses import LossFunction
+from villani_verify.points import Point
 
 
 def nested_reverse(

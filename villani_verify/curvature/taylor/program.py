@@ -22,10 +22,12 @@ from torch import Tensor, fx, nn
 from torch.export.graph_signature import InputKind
 from torch.utils import _pytree as pytree
 
+from villani_verify.batches import Batch
 from villani_verify.curvature.taylor import piecewise, products, reductions, shapes  # noqa: F401  they fill the table
 from villani_verify.curvature.taylor.jet import Jet
 from villani_verify.curvature.taylor.table import RULES, TaylorError, aten
-from villani_verify.landscape import Batch, LossFunction, Point
+from villani_verify.losses import LossFunction
+from villani_verify.points import Point
 
 # Decomposed, these become piecewise formulas whose derivatives are wrong at the seam, though the function is smooth.
 _KEPT_WHOLE = (aten.softplus.default, aten.log_sigmoid_forward.default, aten.logaddexp.default, aten.logsumexp.default)

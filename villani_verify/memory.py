@@ -5,14 +5,30 @@ from __future__ import annotations
 import gc
 import warnings
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import torch
 
 from villani_verify.errors import DeviceError
-from villani_verify.landscape import Landscape
+
+
+class Halvable(Protocol):
+    """Work that can be done in smaller batches: a landscape."""
+
+    @property
+    def batches(self) -> tuple[Any, ...]:
+        """What is done one after the other."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where its memory is."""
+
+    def halved(self) -> Self | None:
+        """Return the same work in smaller batches, or None if there are none smaller."""
+
 
 T = TypeVar("T")
+H = TypeVar("H", bound=Halvable)
 
 
 class MemoryNote(UserWarning):
@@ -33,13 +49,13 @@ def release() -> None:
         torch.cuda.empty_cache()
 
 
-def halving_batches(compute: Callable[[Landscape], T], landscape: Landscape) -> T:
+def halving_batches(compute: Callable[[H], T], landscape: H) -> T:
     """Return `compute(landscape)`, with its batches halved for as long as memory runs out.
 
     Raises:
         DeviceError: if memory runs out with a single row in each batch.
     """
-    smaller: Landscape | None = landscape
+    smaller: H | None = landscape
     while smaller is not None:
         try:
             return compute(smaller)

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from villani_verify.curvature import forward_over_reverse
 from villani_verify.curvature.double_backward import DoubleBackward
 from villani_verify.curvature.forward_over_reverse import ForwardOverReverse
-from villani_verify.curvature.memory import MemoryNote, halving_batches, is_out_of_memory, release
 from villani_verify.errors import DeviceError
 from villani_verify.landscape import Landscape
+from villani_verify.memory import MemoryNote, halving_batches, is_out_of_memory, release
 
 F64 = torch.float64
 REFUSAL = "DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes"

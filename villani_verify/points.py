@@ -1,0 +1,22 @@
+"""Points θ = {name: tensor} and their norms, accumulated in float64."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+Point = Mapping[str, Tensor]
+
+
+def squared_norm(tensor: Tensor) -> float:
+    """Return ‖t‖², accumulated in float64 whatever the tensor's dtype."""
+    length = float(torch.linalg.vector_norm(tensor.detach(), dtype=torch.float64))
+    return length * length  # overflows to infinity, where `**` would raise
+
+
+def norm(point: Point) -> float:
+    """Return ‖θ‖ over all tensors."""
+    return math.sqrt(math.fsum(squared_norm(t) for t in point.values()))
