@@ -37,6 +37,8 @@ class Budget:
         smooth_rays: rays of the smoothness criterion.
         smooth_intervals: intervals of the first scan of each of those rays.
         derivative_order: highest derivative that is checked.
+        settled_halvings: halvings of a line that must show nothing but rounding before it counts as smooth.
+        remainder_decades: decades of step over which the Taylor remainder's slopes are fitted.
     """
 
     name: str
@@ -58,6 +60,8 @@ class Budget:
     smooth_rays: int = 4
     smooth_intervals: int = 16
     derivative_order: int = 6
+    settled_halvings: int = 4
+    remainder_decades: int = 6
 
 
 _EFFORT = {"quick": 1, "standard": 4, "thorough": 16}
@@ -86,7 +90,7 @@ def budget_for(name: str, dimension: int) -> Budget:
         plan = Budget(
             name, num_probes=10, rays=2, radii=4, decades=1.0, growth_rays=3, growth_decades=2.0, descent_steps=2, tail_samples=12,
             family_draws=40, family_candidates=3, family_radii=4, screening_probes=3, smooth_rays=1, smooth_intervals=2,
-            derivative_order=4,
+            derivative_order=4, settled_halvings=2, remainder_decades=3,
         )  # fmt: skip
     return replace(
         plan,

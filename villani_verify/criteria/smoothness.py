@@ -38,7 +38,7 @@ OFFSET = 0.381966
 REPLAY_JETS = {"jump": 6, "blow-up": 1 + 2 * GROWTH}
 # Points at which rounding is measured, and lengths of step for the remainder's slopes.
 ROUNDING_POINTS = 3
-STEPS_PER_DECADE, DECADES = 4, 6
+STEPS_PER_DECADE = 4
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def smoothness(landscape: Landscape, budget: Budget, settings: Settings) -> Crit
     for index in range(budget.smooth_rays):
         settings.progress("smoothness: lines", index, budget.smooth_rays)
         where = line(inner, landscape.dtype, seed=seed, index=index, cost=cost)
-        outcome = _examine(landscape, where, budget.smooth_intervals, order, seed)
+        outcome = _examine(landscape, where, budget, order, seed)
         if outcome.status is Status.REFUTED:
             return _result(Status.REFUTED, where, outcome, budget, order, index + 1)
         if outcome.status is Status.INCONCLUSIVE:
@@ -92,7 +92,8 @@ def smoothness(landscape: Landscape, budget: Budget, settings: Settings) -> Crit
     return _result(status, where, outcome, budget, order, budget.smooth_rays, unclear)
 
 
-def _examine(landscape: Landscape, where: Line, count: int, order: int, seed: int) -> _Outcome:
+def _examine(landscape: Landscape, where: Line, budget: Budget, order: int, seed: int) -> _Outcome:
+    count = budget.smooth_intervals
     expand = where.expand(order)
     spacing = 2 * where.half_length / count
     points = [expand(-where.half_length + (i - OFFSET) * spacing) for i in range(count + 2)]
@@ -107,7 +108,7 @@ def _examine(landscape: Landscape, where: Line, count: int, order: int, seed: in
     if level is not None:
         witness = rounding_witness(where, [p.at for p in probed], level, frame, seed=seed, order=order)
         return _Outcome(Status.REFUTED, frame, grid, None, None, witness, witness["sentence"])
-    chains = zoom(expand, [frame.interval(a, b) for a, b in pairs], frame)
+    chains = zoom(expand, [frame.interval(a, b) for a, b in pairs], frame, settled=budget.settled_halvings)
     return _judge_chains(landscape, where, chains, frame, grid, order, seed)
 
 
@@ -133,7 +134,7 @@ def _judge_chains(
     return _Outcome(Status.SUPPORTED, frame, grid, chains[0], None, None, "")
 
 
-def _remainders(where: Line, outcome: _Outcome, order: int, level: float) -> list[RemainderFit]:
+def _remainders(where: Line, outcome: _Outcome, order: int, budget: Budget) -> list[RemainderFit]:
     """Fit the remainder's slopes across the flaw, or beside the grid point in the middle of the line."""
     flaw, frame = outcome.flaw, outcome.frame
     if flaw is not None:
@@ -144,15 +145,15 @@ def _remainders(where: Line, outcome: _Outcome, order: int, level: float) -> lis
         return []
     size = max(frame.magnitude, abs(start.coefficients[0]))
     longest = min(start.feature(size) / 4, where.half_length / 4)
-    steps = [longest * 10 ** (-s / STEPS_PER_DECADE) for s in range(STEPS_PER_DECADE * DECADES)]
+    steps = [longest * 10 ** (-s / STEPS_PER_DECADE) for s in range(STEPS_PER_DECADE * budget.remainder_decades)]
     floor = 0.1 * ROUNDINGS * frame.eps * (abs(start.coefficients[0]) + abs(start.coefficients[1]) * frame.reach)
-    return fit_remainders(start, where.value, steps, floor=floor, level=level)
+    return fit_remainders(start, where.value, steps, floor=floor, level=budget.level)
 
 
 def _result(
     status: Status, where: Line, outcome: _Outcome, budget: Budget, order: int, lines: int, unclear: str = ""
 ) -> CriterionResult:
-    fits = _remainders(where, outcome, order, budget.level)
+    fits = _remainders(where, outcome, order, budget)
     fitted = [f for f in fits if f.slope is not None]
     low = [f for f in fitted if f.order <= 1 and f.interval is not None and f.interval[1] < f.order + 0.5]
     if status is Status.SUPPORTED and low:

@@ -165,7 +165,9 @@ class Frame:
         return Interval(left, right, found, floor)
 
 
-def zoom(expand: Expand, intervals: Sequence[Interval], frame: Frame, *, halvings: int = 32) -> tuple[Chain, ...]:
+def zoom(
+    expand: Expand, intervals: Sequence[Interval], frame: Frame, *, halvings: int = 32, settled: int = SETTLED
+) -> tuple[Chain, ...]:
     """Halve the worst intervals until all is rounding, or `halvings` times.
 
     Two are kept at each level: the one that is resolved worst, and the one of largest excess where that is more than smooth
@@ -176,6 +178,7 @@ def zoom(expand: Expand, intervals: Sequence[Interval], frame: Frame, *, halving
         intervals: where to begin; all of one length.
         frame: for the rounding floors.
         halvings: at most so many levels.
+        settled: levels in a row that show nothing but rounding, after which it stops.
 
     Returns:
         A chain for each interval kept to the end.
@@ -186,13 +189,13 @@ def zoom(expand: Expand, intervals: Sequence[Interval], frame: Frame, *, halving
         # Long intervals tell little, so at first more of them are kept.
         beam = _worst(beam, len(intervals) >> (depth + 3))
         quiet = quiet + 1 if all(path[-1].kept.roundings <= ROUNDINGS for path in beam) else 0
-        if quiet >= SETTLED or depth == halvings:
+        if quiet >= settled or depth == halvings:
             break
         halves = [longer for path in beam for longer in _halved(expand, path, frame)]
         if not halves:
             break
         beam = halves
-    return tuple(Chain(path, settled=quiet >= SETTLED) for path in beam)
+    return tuple(Chain(path, settled=quiet >= settled) for path in beam)
 
 
 def _worst(beam: Sequence[tuple[Level, ...]], more: int) -> list[tuple[Level, ...]]:
