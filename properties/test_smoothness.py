@@ -67,9 +67,7 @@ def test_expansions_agree_with_the_engines(precise: Landscape, tolerance: Tolera
 
 
 @given(data=st.data(), seed=seeds())
-def test_remainders_shrink_at_their_order(
-    villani_landscape: Landscape, precise: Landscape, data: st.DataObject, seed: int
-) -> None:
+def test_remainders_shrink_at_their_order(villani_landscape: Landscape, precise: Landscape, data: st.DataObject, seed: int) -> None:
     if precise.expected.get(NAME) == "refuted":
         pytest.skip(f"{precise.name} is known not to be smooth")
     theta = data.draw(points(precise, max_exponent=1), label="point").build(precise)

@@ -42,13 +42,13 @@ class Landscape:
     """
 
     name: str
-    loss_function: LossFunction
-    batches: tuple[Batch, ...]
-    batch_weights: tuple[float, ...]
-    initial: dict[str, Tensor]
-    decay: dict[str, float]
+    loss_function: LossFunction = field(repr=False)
+    batches: tuple[Batch, ...] = field(repr=False)
+    batch_weights: tuple[float, ...] = field(repr=False)
+    initial: dict[str, Tensor] = field(repr=False)
+    decay: dict[str, float] = field(repr=False)
     expected: Mapping[str, str] = field(default_factory=dict)
-    request: Mapping[str, Any] | None = None
+    request: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @classmethod
     def from_function(

@@ -38,6 +38,15 @@ def test_a_vanishing_gradient_between_grid_points_is_found() -> None:
     assert found is not None
 
 
+def test_growth_that_begins_late_is_not_taken_for_none() -> None:
+    # ½ Σ h_i θ_i², h = 1 … 10⁶, from θ₀ = 1/√7 along the flattest axis: ‖∇F‖² = r² + (10⁶/√7)² + …, flat up to r ~ 4·10⁵.
+    landscape = zoo_entry("ill-conditioned-bowl").make()
+    rays = [Ray("sparse", seed, 0, "initial") for seed in range(80)]
+    flattest = [r for r in rays if float(r.direction(landscape)["theta"][0]) != 0]
+    assert flattest
+    assert bounded_over_decade(landscape, NAME, flattest[0], 1e3, level=0.999) is None
+
+
 def test_a_family_that_never_reaches_the_radius() -> None:
     shrinking = Scaling({"a": -1, "b": -1, "c": -1})
     assert bounded_over_decade(zoo_entry("balanced-logits").make(), NAME, shrinking, 1e3, level=0.999) is None

@@ -30,6 +30,7 @@ _EXACT_DIMENSION = 2000
 # Up to this one a measurement costs little more than a loss.
 _SMALL_DIMENSION = 64
 _RADII = 5
+_FARTHER = 1e3
 _LARGEST_PARAMETER = 1e12
 
 
@@ -46,8 +47,10 @@ def bounded_over_decade(
     """Measure Ψ_s along a family over the decade of radius above `radius`, and say whether it stays bounded there.
 
     Up to 2,000 parameters with exact Laplacians. Up to 64 the worst point near each radius is searched for, since a
-    gradient may vanish on spheres that no grid meets. Above 2,000 with ±1 probes, and what looks like a counterexample
-    counts only if fresh probes agree: a worst case found with one set of probes is biased by them.
+    gradient may vanish on spheres that no grid meets; and what stays bounded is looked at again three decades farther
+    out, since in an ill-conditioned bowl growth begins only where r outweighs the steepest curvature at θ₀. Above 2,000
+    with ±1 probes, and what looks like a counterexample counts only if fresh probes agree: a worst case found with one
+    set of probes is biased by them.
 
     Args:
         landscape: gives F.
@@ -79,7 +82,7 @@ def bounded_over_decade(
     if bounded is not None and landscape.dimension > _EXACT_DIMENSION:
         measured = _measured(landscape, family, parameters, budget, seed, "second")
         bounded = bounded_family(measured.points, (), level)
-    if bounded is None:
+    if bounded is None or _grows_farther_out(landscape, family, inner, budget, seed, measured.points):
         return None
     summary = f"{family.sentence} Then {bounded_sentence(measured, bounded)}."
     return Refutation(family_witness(criterion, measured, bounded, level), summary, landscape)
@@ -102,6 +105,23 @@ def _plan(landscape: Landscape, level: float) -> Budget:
         return replace(plan, level=level)
     # A replay of the witness draws this many probes: as many quadratic forms as the exact Laplacian took.
     return replace(plan, num_probes=max(plan.num_probes, landscape.dimension))
+
+
+def _grows_farther_out(
+    landscape: Landscape, family: Family, inner: float, budget: Budget, seed: int, near: Sequence[PointMeasurement]
+) -> bool:
+    """Say whether ‖∇F‖² and s* have both grown by more than the square root of the radius three decades farther out."""
+    low, high = (_parameter_at(landscape, family, r * _FARTHER) for r in (inner, 10.5 * inner))
+    if landscape.dimension > _SMALL_DIMENSION or low is None or high is None:
+        return False
+    far = _measured(landscape, family, _parameters(landscape, family, low, high, budget), budget, seed, "far").points
+    if len(far) < _RADII:
+        return False  # not finite out there
+    grown = math.sqrt(_FARTHER)
+    # Compared as products, for both may be zero where everything underflows, or s* infinite.
+    if max(p.gradient_norm_squared for p in far) <= grown * max(p.gradient_norm_squared for p in near):
+        return False
+    return max(p.critical_temperature for p in far) > grown * max(p.critical_temperature for p in near)
 
 
 def _loss_change(landscape: Landscape, family: Family, low: float, high: float) -> float:

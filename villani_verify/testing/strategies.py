@@ -4,10 +4,11 @@ Only small things are drawn: integer seeds, names of families and tensors, logar
 decade, integer exponents. Tensors are built from them deterministically (`villani_verify.search`), so every example
 can be printed, shrunk, saved and replayed. Torch's random state plays no part.
 
-    >>> from hypothesis import given
+    >>> from hypothesis import given, settings
     >>> from villani_verify import Landscape
     >>> bowl = Landscape.from_function(lambda x: (x**2).sum(), 3, weight_decay=0.1)
-    >>> @given(points(bowl), weight_decays())
+    >>> @settings(deadline=None)
+    ... @given(points(bowl), weight_decays())
     ... def grows(drawn, decay):
     ...     theta = drawn.build(bowl)
     ...     assert bowl.with_decay(decay).value(theta) >= bowl.with_decay(decay).decay_value(theta)
