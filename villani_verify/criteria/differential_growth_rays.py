@@ -23,7 +23,7 @@ from villani_verify.criteria.measured_family import (
 )
 from villani_verify.criteria.profiles import reference_radius
 from villani_verify.criteria.result import Cost, CriterionResult, Status
-from villani_verify.criteria.settings import Settings
+from villani_verify.criteria.settings import Settings, temperatures_in_words
 from villani_verify.curvature.probes import derive_seed
 from villani_verify.estimation.growth import GrowthFit, fit_growth
 from villani_verify.landscape import Landscape
@@ -35,8 +35,7 @@ NAME = "differential_growth_rays"
 
 def claim(temperatures: Sequence[float]) -> str:
     """Return the claim for these temperatures, or for every s > 0 where there are none."""
-    which = "every s > 0" if not temperatures else "s = " + ", ".join(f"{s:g}" for s in temperatures)
-    return f"Ψ_s(rv) = −ΔF + ‖∇F‖²/s → ∞ along almost every ray v, for {which}"
+    return f"Ψ_s(rv) = −ΔF + ‖∇F‖²/s → ∞ along almost every ray v, for {temperatures_in_words(temperatures)}"
 
 
 def differential_growth_rays(landscape: Landscape, budget: Budget, settings: Settings) -> CriterionResult:

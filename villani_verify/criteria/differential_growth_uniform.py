@@ -25,20 +25,19 @@ from villani_verify.criteria.measured_family import (
 )
 from villani_verify.criteria.profiles import reference_radius
 from villani_verify.criteria.result import Cost, CriterionResult, Status
-from villani_verify.criteria.settings import Settings
+from villani_verify.criteria.settings import Settings, temperatures_in_words
 from villani_verify.curvature.probes import derive_seed
 from villani_verify.errors import RequestError
 from villani_verify.estimation.growth import GrowthFit
 from villani_verify.landscape import Landscape
 from villani_verify.points import squared_norm
 from villani_verify.search.draw import draw_families
-from villani_verify.search.families import Family, Ray, Scaling
+from villani_verify.search.families import Family, Scaling, parameter_at
 from villani_verify.search.scan import log_spaced
 
 NAME = "differential_growth_uniform"
 # Families are measured between 10³ and 10⁴ times the reference radius: far enough for powers of r to separate.
 _OUTER_RADIUS = 1e4
-_LARGEST_PARAMETER = 1e12
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,7 @@ class _Candidate:
 
 def claim(temperatures: tuple[float, ...]) -> str:
     """Return the claim for these temperatures, or for every s > 0 where there are none."""
-    which = "every s > 0" if not temperatures else "s = " + ", ".join(f"{s:g}" for s in temperatures)
-    return f"inf over ‖θ‖ = r of Ψ_s(θ) → ∞ as r → ∞ (Villani's condition), for {which}"
+    return f"inf over ‖θ‖ = r of Ψ_s(θ) → ∞ as r → ∞ (Villani's condition), for {temperatures_in_words(temperatures)}"
 
 
 def differential_growth_uniform(landscape: Landscape, budget: Budget, settings: Settings) -> CriterionResult:
@@ -140,8 +138,8 @@ def _screen(landscape: Landscape, budget: Budget, settings: Settings, cost: Cost
         if str(family.as_dict()) in seen:
             continue
         seen.add(str(family.as_dict()))
-        high = _parameter_at(landscape, family, norms, outer)
-        low = _parameter_at(landscape, family, norms, outer / 10.5)
+        high = parameter_at(landscape, family, outer, squared_norms=norms)
+        low = parameter_at(landscape, family, outer / 10.5, squared_norms=norms)
         if high is None or low is None:
             continue  # The parameters do not grow along it.
         try:
@@ -164,21 +162,6 @@ def _screen(landscape: Landscape, budget: Budget, settings: Settings, cost: Cost
         times[key] = times.get(key, 0) + 1
         turns.append((times[key], place, c))
     return [c for _, _, c in sorted(turns, key=lambda turn: turn[:2])]
-
-
-def _parameter_at(landscape: Landscape, family: Family, squared_norms: dict[str, float], radius: float) -> float | None:
-    """Return r > 1 with ‖θ(r)‖ = `radius`, by bisection in log r; None if the norm does not get there."""
-
-    def radius_at(r: float) -> float:
-        return family.radius(landscape, r) if isinstance(family, Ray) else family.radius_from(squared_norms, r)
-
-    low, high = 1.0, _LARGEST_PARAMETER
-    if radius_at(high) < radius:
-        return None
-    for _ in range(60):
-        middle = math.sqrt(low * high)
-        low, high = (middle, high) if radius_at(middle) < radius else (low, middle)
-    return high
 
 
 def _rank(landscape: Landscape, candidates: list[_Candidate], budget: Budget, settings: Settings, cost: Cost) -> list[_Candidate]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from villani_verify.curvature.engine import Engine
@@ -30,3 +30,8 @@ class Settings:
     engine: Engine
     temperatures: tuple[float, ...] = ()
     progress: Progress = silent
+
+
+def temperatures_in_words(temperatures: Sequence[float]) -> str:
+    """Return "s = …", or "every s > 0" where there are none."""
+    return "s = " + ", ".join(f"{s:g}" for s in temperatures) if temperatures else "every s > 0"

@@ -124,6 +124,8 @@ class Scaling:
 
 Family = Ray | Scaling
 
+_LARGEST_PARAMETER = 1e12
+
 _BASES: Mapping[str, Literal["origin", "initial"]] = {"origin": "origin", "initial": "initial"}
 _ALONG = {
     "isotropic": "a direction drawn uniformly from the sphere",
@@ -159,3 +161,28 @@ def family_of(description: Mapping[str, Any]) -> Family:
             f"family {str(description)[:80]!r}: {type(e).__name__} {e}; give a witness as a results file has it"
         ) from e
     raise RequestError(f"family of type {description['type']!r}: unknown; it is 'ray' or 'scaling'")
+
+
+def parameter_at(
+    landscape: Landscape, family: Family, radius: float, *, squared_norms: Mapping[str, float] | None = None
+) -> float | None:
+    """Return r ≥ 1 with ‖θ(r)‖ = `radius`, by bisection in log r; None if the norm does not get there by r = 10¹².
+
+    Args:
+        landscape: gives θ₀.
+        family: its norm grows with r, from some r on.
+        radius: the norm that is wanted.
+        squared_norms: those of the tensors of θ₀, where they are known already.
+    """
+    norms = squared_norms or {n: squared_norm(t) for n, t in landscape.initial.items()}
+
+    def radius_at(r: float) -> float:
+        return family.radius(landscape, r) if isinstance(family, Ray) else family.radius_from(norms, r)
+
+    low, high = 1.0, _LARGEST_PARAMETER
+    if radius_at(high) < radius:
+        return None
+    for _ in range(60):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if radius_at(middle) < radius else (low, middle)
+    return high

@@ -21,8 +21,7 @@ from villani_verify.criteria.settings import Settings
 from villani_verify.curvature.engine import engine_for
 from villani_verify.estimation.psi import PointMeasurement
 from villani_verify.landscape import Landscape
-from villani_verify.points import squared_norm
-from villani_verify.search.families import Family, Ray
+from villani_verify.search.families import Family, parameter_at
 from villani_verify.search.scan import log_spaced
 from villani_verify.testing.claims import Refutation
 
@@ -31,7 +30,6 @@ _EXACT_DIMENSION = 2000
 _SMALL_DIMENSION = 64
 _RADII = 5
 _FARTHER = 1e3
-_LARGEST_PARAMETER = 1e12
 
 
 def bounded_over_decade(
@@ -69,7 +67,7 @@ def bounded_over_decade(
     budget = _plan(landscape, level)
     level = budget.level
     inner = radius * reference_radius(landscape)
-    low, high = (_parameter_at(landscape, family, r) for r in (inner, 10.5 * inner))
+    low, high = (parameter_at(landscape, family, r) for r in (inner, 10.5 * inner))
     if low is None or high is None or _loss_change(landscape, family, low, high) > largest_loss_change:
         return None
     if landscape.dimension > _SMALL_DIMENSION:
@@ -111,7 +109,7 @@ def _grows_farther_out(
     landscape: Landscape, family: Family, inner: float, budget: Budget, seed: int, near: Sequence[PointMeasurement]
 ) -> bool:
     """Say whether ‖∇F‖² and s* have both grown by more than the square root of the radius three decades farther out."""
-    low, high = (_parameter_at(landscape, family, r * _FARTHER) for r in (inner, 10.5 * inner))
+    low, high = (parameter_at(landscape, family, r * _FARTHER) for r in (inner, 10.5 * inner))
     if landscape.dimension > _SMALL_DIMENSION or low is None or high is None:
         return False
     far = _measured(landscape, family, _parameters(landscape, family, low, high, budget), budget, seed, "far").points
@@ -146,19 +144,3 @@ def _measured(
     return measure_family(
         landscape, family, parameters, settings=settings, budget=budget, num_probes=budget.num_probes, label=label, cost=Cost()
     )
-
-
-def _parameter_at(landscape: Landscape, family: Family, radius: float) -> float | None:
-    """Return r ≥ 1 with ‖θ(r)‖ = `radius`, by bisection in log r; None if the norm does not get there."""
-    norms = {n: squared_norm(t) for n, t in landscape.initial.items()}
-
-    def radius_at(r: float) -> float:
-        return family.radius(landscape, r) if isinstance(family, Ray) else family.radius_from(norms, r)
-
-    low, high = 1.0, _LARGEST_PARAMETER
-    if radius_at(high) < radius:
-        return None
-    for _ in range(60):
-        middle = math.sqrt(low * high)
-        low, high = (middle, high) if radius_at(middle) < radius else (low, middle)
-    return high
