@@ -34,6 +34,7 @@ class Budget:
             where Laplacians are exact, all of them fully.
         family_radii: radii on each of those, over one decade.
         screening_probes: probes of the first of those measurements.
+        family_probes: probes of the full ones, for each Laplacian.
         smooth_rays: rays of the smoothness criterion.
         smooth_intervals: intervals of the first scan of each of those rays.
         derivative_order: highest derivative that is checked.
@@ -53,10 +54,11 @@ class Budget:
     growth_decades: float = 4.0
     descent_steps: int = 20
     tail_samples: int = 256
-    family_draws: int = 120
-    family_candidates: int = 8
+    family_draws: int = 240
+    family_candidates: int = 16
     family_radii: int = 5
-    screening_probes: int = 4
+    screening_probes: int = 16
+    family_probes: int = 64
     smooth_rays: int = 4
     smooth_intervals: int = 16
     derivative_order: int = 6
@@ -84,13 +86,16 @@ def budget_for(name: str, dimension: int) -> Budget:
     elif dimension <= 20_000:
         plan = Budget(name)
     elif dimension <= 5_000_000:
-        plan = Budget(name, rays=8, radii=6, growth_rays=12, tail_samples=64, family_draws=90, family_candidates=6, smooth_rays=1)
+        plan = Budget(
+            name, rays=8, radii=6, growth_rays=12, tail_samples=64, family_draws=150, family_candidates=9, screening_probes=6,
+            family_probes=24, smooth_rays=1,
+        )  # fmt: skip
     else:
         # A hundred million parameters: one probe takes seconds on a processor, and order 4 is the least that is asked for.
         plan = Budget(
             name, num_probes=10, rays=2, radii=4, decades=1.0, growth_rays=3, growth_decades=2.0, descent_steps=2, tail_samples=12,
-            family_draws=40, family_candidates=3, family_radii=4, screening_probes=3, smooth_rays=1, smooth_intervals=2,
-            derivative_order=4, settled_halvings=2, remainder_decades=3,
+            family_draws=40, family_candidates=3, family_radii=4, screening_probes=3, family_probes=10, smooth_rays=1,
+            smooth_intervals=2, derivative_order=4, settled_halvings=2, remainder_decades=3,
         )  # fmt: skip
     return replace(
         plan,
@@ -101,5 +106,6 @@ def budget_for(name: str, dimension: int) -> Budget:
         family_candidates=plan.family_candidates * effort,
         smooth_rays=plan.smooth_rays * effort,
         num_probes=plan.num_probes * min(effort, 4),
+        family_probes=plan.family_probes * min(effort, 4),
         descent_steps=plan.descent_steps * effort,
     )

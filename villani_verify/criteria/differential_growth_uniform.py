@@ -31,7 +31,7 @@ from villani_verify.errors import RequestError
 from villani_verify.estimation.growth import GrowthFit
 from villani_verify.landscape import Landscape
 from villani_verify.points import squared_norm
-from villani_verify.search.draw import draw_families
+from villani_verify.search.draw import draw_families, switches_off_one_block
 from villani_verify.search.families import Family, Scaling, parameter_at
 from villani_verify.search.scan import log_spaced
 
@@ -60,7 +60,7 @@ def differential_growth_uniform(landscape: Landscape, budget: Budget, settings: 
 
     Args:
         landscape: gives F.
-        budget: `family_draws`, `family_candidates`, `family_radii`, `screening_probes`, `num_probes`, `scan`, `level`.
+        budget: `family_draws`, `family_candidates`, `family_radii`, `screening_probes`, `family_probes`, `scan`, `level`.
         settings: seed, engine, temperatures and progress.
 
     Returns:
@@ -120,7 +120,7 @@ def _measure(
     *,
     more: int = 1,
 ) -> MeasuredFamily:
-    probes = budget.num_probes * more
+    probes = budget.family_probes * more
     return measure_family(
         landscape, family, parameters, settings=settings, budget=budget, num_probes=probes, label=label, cost=cost
     )
@@ -151,17 +151,26 @@ def _screen(landscape: Landscape, budget: Budget, settings: Settings, cost: Cost
         if math.isfinite(first) and math.isfinite(last):
             change = abs(last - first) / (1 + abs(first))
             found.append(_Candidate(family, low, high, change, last, landscape.decay_value(points(high))))
-    # First those that escape the decay (all end at one radius), then those that leave the loss alone, then those on
-    # which it is low: a counterexample beside a working model says more than one beside a dead one.
-    found.sort(key=lambda c: (round(math.log10(c.decay + 1e-300), 1), round(c.loss_change, 6), round(c.loss, 6)))
-    # One family for each way of switching something off goes ahead of a second one for any of them.
+    # First those that escape the decay (all end at one radius), then those that leave the loss alone. Among these, a
+    # counterexample beside a working model says more than one beside a dead one: first those that switch off one block
+    # of several, then those on which the loss is low.
+    found.sort(
+        key=lambda c: (
+            round(math.log10(c.decay + 1e-300), 1),
+            round(c.loss_change, 6),
+            not switches_off_one_block(c.family),
+            round(c.loss, 6),
+        )
+    )
+    # Where the loss does not change at all, one family for each way of switching something off goes ahead of a second one.
     times: dict[str, int] = {}
     turns = []
     for place, c in enumerate(found):
         key = str(c.family.zeroed) if isinstance(c.family, Scaling) else c.family.label
         times[key] = times.get(key, 0) + 1
-        turns.append((times[key], place, c))
-    return [c for _, _, c in sorted(turns, key=lambda turn: turn[:2])]
+        changes = round(c.loss_change, 6) > 0
+        turns.append((round(math.log10(c.decay + 1e-300), 1), changes, 0 if changes else times[key], place, c))
+    return [turn[-1] for turn in sorted(turns, key=lambda turn: turn[:-1])]
 
 
 def _rank(landscape: Landscape, candidates: list[_Candidate], budget: Budget, settings: Settings, cost: Cost) -> list[_Candidate]:
@@ -200,7 +209,13 @@ def _judge(
     if refuting:
         # Stronger before weaker; then beside a working model before beside a dead one.
         worst, bounded = min(
-            refuting, key=lambda pair: (not pair[1].every_temperature, round(pair[0].points[-1].loss, 2), pair[1].bound)
+            refuting,
+            key=lambda pair: (
+                not pair[1].every_temperature,
+                not switches_off_one_block(pair[0].family),
+                round(pair[0].points[-1].loss, 2),
+                pair[1].bound,
+            ),
         )
         refuted = {id(m) for m, _ in refuting}
         for m, row in zip(measured, evidence["families"], strict=True):

@@ -24,9 +24,18 @@ def tensor_blocks(names: Sequence[str]) -> list[list[str]]:
     blocks: dict[str, list[str]] = {}
     for name in names:
         parts = name.split(".")
-        number = next((i for i, part in enumerate(parts) if part.isdigit()), None)
+        number = _number_place(name)
         blocks.setdefault(".".join(parts[: number + 1]) if number is not None else "", []).append(name)
     return list(blocks.values())
+
+
+def switches_off_one_block(family: Family) -> bool:
+    """Say whether a family switches something off, and only within one module of several that repeat."""
+    return isinstance(family, Scaling) and bool(family.zeroed) and all(_number_place(n) is not None for n in family.zeroed)
+
+
+def _number_place(name: str) -> int | None:
+    return next((i for i, part in enumerate(name.split(".")) if part.isdigit()), None)
 
 
 def draw_families(landscape: Landscape, count: int, *, seed: int) -> Iterator[Family]:
