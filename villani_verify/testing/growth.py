@@ -140,7 +140,7 @@ def _parameters(landscape: Landscape, family: Family, low: float, high: float, b
 def _measured(
     landscape: Landscape, family: Family, parameters: Sequence[float], budget: Budget, seed: int, label: str
 ) -> MeasuredFamily:
-    settings = Settings(seed, engine_for("auto", landscape.dimension))
+    settings = Settings(seed, engine_for("auto"))
     return measure_family(
         landscape, family, parameters, settings=settings, budget=budget, num_probes=budget.num_probes, label=label, cost=Cost()
     )
