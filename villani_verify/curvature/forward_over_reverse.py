@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.func import grad, jvp, vjp, vmap
 
-from villani_verify.curvature.probes import signs
+from villani_verify.curvature.probes import stacked_signs
 from villani_verify.landscape import Landscape
 from villani_verify.memory import MemoryNote, halving_batches, is_out_of_memory, release
 from villani_verify.points import Point
@@ -31,7 +31,7 @@ class ForwardOverReverse:
         """Return vᵀ∇²L(θ)v for each address; see `Engine`."""
 
         def probes(chunk: Sequence[int]) -> dict[str, Tensor]:
-            return {n: torch.stack([signs(n, t.shape, seed=seed, index=k, like=t) for k in chunk]) for n, t in point.items()}
+            return {n: stacked_signs(n, t.shape, seed=seed, indices=chunk, like=t) for n, t in point.items()}
 
         per_pass = max(1, min(len(indices), _NUMBERS_PER_PASS // max(1, landscape.dimension)))
         forms: list[float] = []

