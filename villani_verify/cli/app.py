@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from villani_verify import __version__
+from villani_verify.cli.allocator import keep_freed_memory
 from villani_verify.cli.doctor import doctor
 from villani_verify.cli.interruption import errors_as_interrupt, signals_remembered
 from villani_verify.cli.psi import psi
@@ -67,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without θ shows a question mark instead of failing
+    keep_freed_memory()
     try:
         with signals_remembered(), errors_as_interrupt():
             return _run(arguments)
