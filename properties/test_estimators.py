@@ -115,7 +115,7 @@ def test_parameter_order_does_not_matter(precise: Landscape, tolerance: Toleranc
 @given(data=st.data(), seed=seeds())
 def test_probes_are_addressed(precise: Landscape, tolerance: Tolerance, data: st.DataObject, seed: int) -> None:
     theta = drawn_point(precise, data)
-    engine = engine_for("auto", precise.dimension)
+    engine = engine_for("auto")
     order = data.draw(st.permutations(PROBES), label="order")
     cut = data.draw(st.integers(1, len(PROBES) - 1), label="cut")
     whole = engine.quadratic_forms(precise, theta, seed=seed, indices=PROBES)
@@ -152,7 +152,7 @@ def test_psi_from_the_critical_temperature(
     precise: Landscape, tolerance: Tolerance, data: st.DataObject, seed: int, s: float
 ) -> None:
     theta = drawn_point(precise, data)
-    p = measure_point(precise, theta, engine=engine_for("auto", precise.dimension), seed=seed, num_probes=10)
+    p = measure_point(precise, theta, engine=engine_for("auto"), seed=seed, num_probes=10)
     scale = p.gradient_norm_squared / s + abs(p.laplacian.value)
     decay = precise.decay_laplacian
     shifted = p.loss_laplacian.value + decay

@@ -43,7 +43,7 @@ def test_no_line_has_a_flaw(villani_landscape: Landscape) -> None:
     budget = replace(budget_for("quick", villani_landscape.dimension), smooth_rays=1)
 
     def refute(seed: int) -> Refutation | None:
-        result = smoothness(villani_landscape, budget, Settings(seed, engine_for("auto", villani_landscape.dimension)))
+        result = smoothness(villani_landscape, budget, Settings(seed, engine_for("auto")))
         if result.status is not Status.REFUTED or result.witness is None:
             return None
         return Refutation(result.witness, result.summary, villani_landscape)

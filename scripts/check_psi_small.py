@@ -42,7 +42,7 @@ def compare(landscape: Landscape, *, seeds: int, num_probes: int, reference_prob
     reference = laplacian_estimate(
         landscape,
         landscape.initial,
-        engine=engine_for(engine, landscape.dimension),
+        engine=engine_for(engine),
         num_probes=reference_probes,
         seed=derive_seed(0, "reference"),
     )

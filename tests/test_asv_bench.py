@@ -75,14 +75,14 @@ def test_a_wrong_engine_gets_no_figure(modules: SimpleNamespace, monkeypatch: py
         forms = Halved().quadratic_forms(landscape, landscape.initial, seed=modules.cases.SEED, indices=range(2))
         return {"forms": forms, "peak_memory_bytes": 1}
 
-    monkeypatch.setattr(modules.hutchinson, "engine_for", lambda name, dimension: Halved())
+    monkeypatch.setattr(modules.hutchinson, "engine_for", lambda name: Halved())
     monkeypatch.setattr(modules.hutchinson, "in_fresh_process", halved_in_fresh_process)
     owner = modules.hutchinson.HutchinsonTime if "seconds" in benchmark else modules.hutchinson.HutchinsonMemory
     with pytest.raises(modules.accuracy.InaccurateEngineError):
         getattr(owner(), benchmark)(*TINY_CPU)
 
 
-@pytest.mark.parametrize("engine", ["reverse", "forward-over-reverse"])
+@pytest.mark.parametrize("engine", ["taylor", "reverse", "forward-over-reverse"])
 def test_seconds_per_probe_divide_by_the_probes(modules: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
     # A clock that gains 32 s between readings: 32 s a call of 16 probes.
     ticks = iter(range(0, 32 * 100, 32))
@@ -97,7 +97,7 @@ def test_params_do_not_depend_on_the_machine(modules: SimpleNamespace, monkeypat
     for owner in (reloaded.HutchinsonTime, reloaded.HutchinsonMemory):
         landscapes, engines, devices = owner.params
         assert landscapes == ["gpt-neo-tiny", "gpt-neo-small", "gpt-neo-125m"]
-        assert engines == ["reverse", "forward-over-reverse"]
+        assert engines == ["taylor", "reverse", "forward-over-reverse"]
         assert devices == ["cpu", "cuda"]
     assert (reloaded.HutchinsonTime.unit, reloaded.HutchinsonMemory.unit) == ("seconds", "bytes")
 

@@ -14,6 +14,7 @@ from villani_verify.environment import peak_memory_bytes
 from villani_verify.errors import RequestError
 from villani_verify.estimation.psi import PointMeasurement, measure_point
 from villani_verify.landscape import Landscape
+from villani_verify.notes import collected_notes
 from villani_verify.points import norm
 from villani_verify.verification import check_temperatures, strict_json
 
@@ -33,6 +34,7 @@ class PsiMeasurement:
         engine: name of the engine.
         seconds: wall-clock time of all points.
         peak_memory_bytes: of the device, or of the process.
+        notes: what went otherwise than asked.
     """
 
     points: tuple[PointMeasurement, ...]
@@ -42,6 +44,7 @@ class PsiMeasurement:
     engine: str
     seconds: float
     peak_memory_bytes: int
+    notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the results object: plain JSON values; Ψ, `laplacian` and s* are those of F, `loss` is L."""
@@ -54,6 +57,7 @@ class PsiMeasurement:
             "seconds": self.seconds,
             "seconds_per_probe": self.seconds / matvecs if matvecs else None,
             "peak_memory_bytes": self.peak_memory_bytes,
+            "notes": list(self.notes),
         })  # fmt: skip
 
 
@@ -92,27 +96,28 @@ def psi(
         raise RequestError(
             f"radius {radii[0]:g}: the reference point of {landscape.name!r} is zero and cannot be scaled; leave it out"
         )
-    chosen = engine_for(engine, landscape.dimension)
+    chosen = engine_for(engine)
     sampled = num_probes is not None or target_relative_error is not None
     started = time.perf_counter()
     points = []
-    for i, radius in enumerate(radii or [length]):
-        factor = radius / length if radii else 1.0
-        points.append(
-            measure_point(
-                landscape,
-                {n: t * factor for n, t in landscape.initial.items()} if factor != 1.0 else landscape.initial,
-                engine=chosen,
-                seed=derive_seed(seed, "psi", i),
-                num_probes=num_probes or 16,
-                exact_dimension=0 if sampled else EXACT_DIMENSION,
-                target_relative_error=target_relative_error,
+    with collected_notes() as notes:
+        for i, radius in enumerate(radii or [length]):
+            factor = radius / length if radii else 1.0
+            points.append(
+                measure_point(
+                    landscape,
+                    {n: t * factor for n, t in landscape.initial.items()} if factor != 1.0 else landscape.initial,
+                    engine=chosen,
+                    seed=derive_seed(seed, "psi", i),
+                    num_probes=num_probes or 16,
+                    exact_dimension=0 if sampled else EXACT_DIMENSION,
+                    target_relative_error=target_relative_error,
+                )
             )
-        )
-    seconds = time.perf_counter() - started
     return PsiMeasurement(
-        tuple(points), tuple(temperatures), level, landscape.dimension, chosen.name, seconds, peak_memory_bytes(landscape.device)
-    )
+        tuple(points), tuple(temperatures), level, landscape.dimension, chosen.name, time.perf_counter() - started,
+        peak_memory_bytes(landscape.device), notes.texts(),
+    )  # fmt: skip
 
 
 def _check_options(radii: Sequence[float], num_probes: int | None, target: float | None) -> None:

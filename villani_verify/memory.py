@@ -10,6 +10,7 @@ from typing import Any, Protocol, Self, TypeVar
 import torch
 
 from villani_verify.errors import DeviceError
+from villani_verify.notes import Note
 
 
 class Halvable(Protocol):
@@ -31,7 +32,7 @@ T = TypeVar("T")
 H = TypeVar("H", bound=Halvable)
 
 
-class MemoryNote(UserWarning):
+class MemoryNote(Note):
     """Memory ran out and the work went on in smaller chunks; results do not change, time does."""
 
 

@@ -77,7 +77,7 @@ def replay(witness: Mapping[str, Any], landscape: Landscape, *, seed: int = 1, e
 
 def _bounded(witness: Mapping[str, Any], landscape: Landscape, seed: int, engine: str) -> Replay:
     temperature, level = float(witness["temperature"]), float(witness["level"])
-    settings = Settings(seed, engine_for(engine, landscape.dimension))
+    settings = Settings(seed, engine_for(engine))
     m = measure_family(
         landscape, family_of(witness["family"]), [float(r) for r in witness["parameters"]], settings=settings,
         budget=budget_for("quick", landscape.dimension), num_probes=int(witness["num_probes"]), label="replay", cost=Cost(),

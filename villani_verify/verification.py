@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -22,7 +21,7 @@ from villani_verify.curvature.engine import engine_for
 from villani_verify.environment import describe_environment
 from villani_verify.errors import RequestError
 from villani_verify.landscape import Landscape
-from villani_verify.memory import MemoryNote
+from villani_verify.notes import collected_notes
 
 SCHEMA_VERSION = 1
 
@@ -122,7 +121,7 @@ def verify(
         landscape: F.
         budget: "quick", "standard" or "thorough".
         seed: everything drawn follows from it.
-        engine: "auto", "reverse" or "forward-over-reverse".
+        engine: "auto", "taylor", "reverse" or "forward-over-reverse".
         temperatures: restrict the differential-growth criteria to these s; default every s > 0.
         criteria: names of the criteria to check.
         expect: criterion name → status, over what the landscape itself expects.
@@ -142,23 +141,19 @@ def verify(
     asked = {check_criterion(name) for name in criteria}
     chosen = [name for name in CRITERION_NAMES if name in asked]
     plan = budget_for(budget, landscape.dimension)
-    settings = Settings(seed, engine_for(engine, landscape.dimension), tuple(temperatures), progress)
+    settings = Settings(seed, engine_for(engine), tuple(temperatures), progress)
     so_far = Verification(
         landscape, (), expected, seed, plan, settings.engine.name, tuple(temperatures), describe_environment(landscape.device)
     )
     results: list[CriterionResult] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", MemoryNote)
+    with collected_notes() as notes:
         landscape.check()
         for i, name in enumerate(chosen, start=1):
             results.append(CRITERIA[name](landscape, plan, settings))
             if on_result is not None and i < len(chosen):
-                notes = (*_memory_notes(caught), f"interrupted: {', '.join(chosen[i:])} not checked")
-                on_result(replace(so_far, results=tuple(results), notes=notes, interrupted=True))
-    for note in caught:
-        if not issubclass(note.category, MemoryNote):
-            warnings.warn_explicit(note.message, note.category, note.filename, note.lineno)
-    return replace(so_far, results=tuple(results), notes=_memory_notes(caught))
+                unfinished = (*notes.texts(), f"interrupted: {', '.join(chosen[i:])} not checked")
+                on_result(replace(so_far, results=tuple(results), engine=settings.engine.name, notes=unfinished, interrupted=True))
+    return replace(so_far, results=tuple(results), engine=settings.engine.name, notes=notes.texts())
 
 
 def check_temperatures(temperatures: Sequence[float]) -> None:
@@ -202,11 +197,6 @@ def strict_json(value: Any) -> Any:
     if isinstance(value, Sequence):
         return [strict_json(v) for v in value]
     return str(value)
-
-
-def _memory_notes(caught: Sequence[warnings.WarningMessage]) -> tuple[str, ...]:
-    """Return the notes of running out of memory, each once."""
-    return tuple(dict.fromkeys(str(note.message) for note in caught if issubclass(note.category, MemoryNote)))
 
 
 def _row(result: CriterionResult, expected: Mapping[str, str], request: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import torch
 from villani_verify.landscape import Landscape
 from villani_verify.landscapes.request import LandscapeRequest
 
-ENGINES = ("reverse", "forward-over-reverse")
+ENGINES = ("taylor", "reverse", "forward-over-reverse")
 DEVICES = ("cpu", "cuda")
 SEED = 0
 """Of the probes."""

@@ -40,7 +40,7 @@ class HutchinsonTime(_Hutchinson):
         """Return the median over repeated calls; the first call is checked for accuracy and not timed."""
         case = CASES[landscape]
         loaded = load(landscape, device)
-        computer = engine_for(engine, loaded.dimension)
+        computer = engine_for(engine)
 
         def call() -> list[float]:
             forms = computer.quadratic_forms(loaded, loaded.initial, seed=SEED, indices=range(case.num_probes))

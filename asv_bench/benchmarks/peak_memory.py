@@ -27,7 +27,7 @@ def high_water_mark(device: str) -> int:
 def main(landscape: str, engine: str, device: str) -> None:
     """Print {"forms": […], "peak_memory_bytes": …}."""
     loaded = load(landscape, device)
-    computer = engine_for(engine, loaded.dimension)
+    computer = engine_for(engine)
     forms = computer.quadratic_forms(loaded, loaded.initial, seed=SEED, indices=range(CASES[landscape].num_probes))
     print(json.dumps({"forms": forms, "peak_memory_bytes": high_water_mark(device)}))
 

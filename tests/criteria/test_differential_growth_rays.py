@@ -15,7 +15,7 @@ from villani_verify.landscape import Landscape
 
 
 def judge(landscape: Landscape, *, seed: int = 0, temperatures: tuple[float, ...] = ()) -> CriterionResult:
-    settings = Settings(seed, engine_for("auto", landscape.dimension), temperatures)
+    settings = Settings(seed, engine_for("auto"), temperatures)
     return differential_growth_rays(landscape, budget_for("quick", landscape.dimension), settings)
 
 

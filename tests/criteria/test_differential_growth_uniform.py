@@ -25,7 +25,7 @@ def judge(
     budget = budget_for("quick", landscape.dimension)
     if candidates is not None:
         budget = replace(budget, family_candidates=candidates)
-    return differential_growth_uniform(landscape, budget, Settings(seed, engine_for("auto", landscape.dimension), temperatures))
+    return differential_growth_uniform(landscape, budget, Settings(seed, engine_for("auto"), temperatures))
 
 
 def function(fn: Callable[[Tensor], Tensor], d: int, **options: object) -> Landscape:

@@ -44,7 +44,7 @@ def measure(
         landscape,
         family,
         radii,
-        settings=Settings(seed, engine_for("auto", landscape.dimension)),
+        settings=Settings(seed, engine_for("auto")),
         budget=budget_for("quick", landscape.dimension),
         num_probes=12,
         label=label,

@@ -52,7 +52,7 @@ def psi(
         str,
         typer.Option(
             metavar="NAME",
-            help="Computes vᵀ∇²L v: auto, reverse or forward-over-reverse.",
+            help="Computes vᵀ∇²L v: auto, taylor, reverse or forward-over-reverse.",
             rich_help_panel=_MEASURE,
         ),
     ] = "auto",
@@ -73,7 +73,7 @@ def psi(
 
     temperatures = tuple(temperature or [1.0])
     check_temperatures(temperatures)
-    engine_for(engine, 1)
+    engine_for(engine)
     check_json_target(json_target)
     with standard_output_for(json_target):
         landscape = options.request().load()
@@ -117,3 +117,5 @@ def _print(name: str, measured: Mapping[str, Any]) -> None:
     print_table(["‖θ‖", "s", "Ψ_s", "interval of Ψ_s"], rows)
     matvecs = sum(p["laplacian"]["num_matvecs"] for p in measured["points"])
     print_lines(f"\n{matvecs} matvecs by the engine {measured['engine']!r} in {measured['seconds']:.2f} s")
+    for note in measured["notes"]:
+        print_lines(f"note: {note}")

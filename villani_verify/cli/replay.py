@@ -47,7 +47,7 @@ def replay(
         str,
         typer.Option(
             metavar="NAME",
-            help="Computes vᵀ∇²L v: auto, reverse or forward-over-reverse.",
+            help="Computes vᵀ∇²L v: auto, taylor, reverse or forward-over-reverse.",
             rich_help_panel=_REPLAY,
         ),
     ] = "auto",
@@ -63,7 +63,7 @@ def replay(
     from villani_verify.curvature.engine import engine_for
     from villani_verify.replaying import replay as replay_witness
 
-    engine_for(engine, 1)
+    engine_for(engine)
     check_json_target(json_target)
     witnesses, request = _witnesses(source, criterion)
     replays = []

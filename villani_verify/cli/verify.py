@@ -53,7 +53,9 @@ def verify(
     seed: Annotated[int, typer.Option(metavar="N", help="Everything drawn follows from it.", rich_help_panel=_CHECK)] = 0,
     engine: Annotated[
         str,
-        typer.Option(metavar="NAME", help="Computes vᵀ∇²L v: auto, reverse or forward-over-reverse.", rich_help_panel=_CHECK),
+        typer.Option(
+            metavar="NAME", help="Computes vᵀ∇²L v: auto, taylor, reverse or forward-over-reverse.", rich_help_panel=_CHECK
+        ),
     ] = "auto",
     temperature: Annotated[
         list[float] | None,
@@ -131,7 +133,7 @@ def _checked_plan(
     from villani_verify.verification import check_criterion, check_expectations, check_temperatures
 
     budget_for(budget, 1)
-    engine_for(engine, 1)
+    engine_for(engine)
     check_temperatures(temperatures)
     named = [check_criterion(name.strip()) for part in criteria for name in part.split(",") if name.strip()]
     if criteria and not named:

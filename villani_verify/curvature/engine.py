@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import Protocol
 
@@ -14,7 +14,9 @@ from villani_verify.points import Point
 class Engine(Protocol):
     """Computes Hessian quadratic forms. Every engine gives the same numbers for the same probes, up to rounding."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What the results call it."""
 
     def quadratic_forms(self, landscape: Landscape, point: Point, *, seed: int, indices: Sequence[int]) -> list[float]:
         """Return vᵀ∇²L(θ)v for the ±1 probes with these addresses.
@@ -33,24 +35,24 @@ class Engine(Protocol):
         """
 
 
-# Up to this many parameters several probes share a pass; above, the kept graph of double backward is cheaper.
-_MANY_PARAMETERS = 5_000_000
-
-ENGINES = ("auto", "reverse", "forward-over-reverse")
+ENGINES = ("auto", "taylor", "reverse", "forward-over-reverse")
 
 
-def engine_for(name: str, dimension: int) -> Engine:
-    """Return the engine called `name`, or for "auto" the faster one at this dimension.
+def engine_for(name: str) -> Engine:
+    """Return the engine called `name`; "auto" is the forward-only one, or a reverse one for a loss that it cannot expand.
 
     Raises:
         RequestError: if there is none of that name.
     """
+    from villani_verify.curvature.collapsed_taylor import CollapsedTaylor
     from villani_verify.curvature.double_backward import DoubleBackward
+    from villani_verify.curvature.fallback import TaylorOrReverse
     from villani_verify.curvature.forward_over_reverse import ForwardOverReverse
 
     if name not in ENGINES:
         close = get_close_matches(name, ENGINES, n=1) or ["auto"]
         raise RequestError(f"engine {name!r}: unknown; choose one of {', '.join(ENGINES)} (did you mean {close[0]!r}?)")
-    if name == "reverse" or (name == "auto" and dimension > _MANY_PARAMETERS):
-        return DoubleBackward()
-    return ForwardOverReverse()
+    engines: dict[str, Callable[[], Engine]] = {
+        "auto": TaylorOrReverse, "taylor": CollapsedTaylor, "reverse": DoubleBackward, "forward-over-reverse": ForwardOverReverse
+    }  # fmt: skip
+    return engines[name]()

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from villani_verify.curvature.taylor import RULES, Jet, TaylorError, coefficients, taylor_coefficients
+from villani_verify.curvature.taylor import RULES, TaylorError, UnivariateJet, program, taylor_coefficients
 from villani_verify.curvature.taylor.nested_reverse import nested_reverse
 from villani_verify.curvature.taylor.program import export_program
 from villani_verify.curvature.taylor.table import aten
@@ -116,18 +116,18 @@ def test_batch_is_an_input_and_not_a_constant() -> None:
     ]
     found = taylor_coefficients(landscape, landscape.initial, v, order=2)
     assert found.loss == pytest.approx([0.5 * (a + b) for a, b in zip(*expected, strict=True)], rel=1e-12)
-    assert len(coefficients._PROGRAMS[landscape.loss_function]) == 1  # both batches have one shape
+    assert len(program._PROGRAMS[landscape.loss_function]) == 1  # both batches have one shape
 
 
 def test_export_is_cached_and_dies_with_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: Counter[str] = Counter()
-    original = coefficients.export_program
+    original = program.export_program
 
     def counted(*arguments: object) -> object:
         calls["export"] += 1
         return original(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(coefficients, "export_program", counted)
+    monkeypatch.setattr(program, "export_program", counted)
     landscape = _function(lambda x: x.square().sum())
     for t in (0.0, 1.0):
         taylor_coefficients(landscape.with_decay(t), landscape.initial, _direction(landscape), order=2, t=t)
@@ -171,7 +171,7 @@ def test_program_raises_one_class() -> None:
     landscape = _function(lambda x: torch.linalg.det(torch.outer(x, x)))
     program = export_program(landscape.loss_function, landscape.initial, None)
     with pytest.raises(TaylorError, match="has no Taylor rule") as caught:
-        program.run(None, lambda name: Jet([landscape.initial[name]] * 2))
+        program.run(None, lambda name: UnivariateJet([landscape.initial[name]] * 2))
     assert isinstance(caught.value, VillaniError)
 
 
@@ -179,12 +179,12 @@ def test_rule_that_fails_names_the_operation(monkeypatch: pytest.MonkeyPatch) ->
     landscape = _function(lambda x: x.sin().sum())
     program = export_program(landscape.loss_function, landscape.initial, None)
 
-    def failing(x: Jet) -> Jet:
+    def failing(x: UnivariateJet) -> UnivariateJet:
         raise ValueError("on purpose")
 
     monkeypatch.setitem(RULES, aten.sin.default, failing)
     with pytest.raises(TaylorError, match=r"operation aten\.sin\.default: its Taylor rule failed \(.*\): ValueError: on purpose"):
-        program.run(None, lambda name: Jet([landscape.initial[name]] * 2))
+        program.run(None, lambda name: UnivariateJet([landscape.initial[name]] * 2))
 
 
 def test_constant_loss() -> None:
@@ -232,7 +232,7 @@ def test_values_are_freed_after_their_last_use() -> None:
     most = 0
     sin = RULES[aten.sin.default]
 
-    def watched(x: Jet) -> Jet:
+    def watched(x: UnivariateJet) -> UnivariateJet:
         nonlocal most
         result = sin(x)
         alive.append(weakref.ref(result.value))
@@ -242,7 +242,7 @@ def test_values_are_freed_after_their_last_use() -> None:
     RULES[aten.sin.default] = watched
     try:
         v = torch.ones(40_000, dtype=torch.float64)
-        program.run(None, lambda name: Jet([landscape.initial[name], v], 3))
+        program.run(None, lambda name: UnivariateJet([landscape.initial[name], v], 3))
     finally:
         RULES[aten.sin.default] = sin
     assert len(alive) == 40

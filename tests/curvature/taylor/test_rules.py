@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from villani_verify.curvature.taylor import RULES, taylor_coefficients
+from villani_verify.curvature.collapsed_taylor import CollapsedTaylor
+from villani_verify.curvature.probes import probe
+from villani_verify.curvature.taylor import RULES, collapsed, taylor_coefficients
 from villani_verify.curvature.taylor.nested_reverse import nested_reverse
 from villani_verify.landscape import Landscape
 
@@ -191,6 +193,23 @@ def test_rule_agrees_with_nested_reverse(case: Case) -> None:
         assert found.loss[0] == pytest.approx(landscape.loss(point), rel=1e-12)
 
 
+@pytest.mark.parametrize("most_stacked", [1 << 24, 0], ids=["stacked", "one by one"])
+@pytest.mark.parametrize("case", CASES, ids=[c.name for c in CASES])
+def test_rule_agrees_with_nested_reverse_along_many_lines(case: Case, most_stacked: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collapsed, "_MOST_STACKED", most_stacked)
+    landscape = _landscape(case)
+    generator = torch.Generator().manual_seed(7)
+    point = {"theta": case.low + (case.high - case.low) * torch.rand(12, generator=generator, dtype=torch.float64)}
+    lines = [probe(point, seed=1, index=k) for k in range(4)]
+    series = [nested_reverse(landscape.loss_function, point, v.get, None, order=2) for v in lines]
+    slopes, forms = [s[1] for s in series], [2 * s[2] for s in series]
+    for group in (1, 2, 4):
+        found = CollapsedTaylor().directional_forms(landscape, point, seed=1, indices=range(4), group=group)
+        expected = [sum(forms[i : i + group]) / group for i in range(0, 4, group)]
+        assert found.slopes == pytest.approx(slopes, rel=RTOL, abs=RTOL * max(map(abs, slopes)))
+        assert found.forms == pytest.approx(expected, rel=RTOL, abs=RTOL * (1 + max(map(abs, forms))))
+
+
 shapes = st.lists(st.integers(1, 3), min_size=0, max_size=3).map(tuple)
 
 
@@ -216,6 +235,13 @@ def test_broadcasting(shape: tuple[int, ...], kept: list[bool], seed: int, kind:
     assert found.method == "taylor", found.note
     expected = nested_reverse(landscape.loss_function, landscape.initial, v.get, None, order=4)
     assert found.loss == pytest.approx(expected, rel=RTOL, abs=RTOL * max(map(abs, expected)))
+    along = [
+        nested_reverse(landscape.loss_function, landscape.initial, probe(v, seed=seed, index=k).get, None, order=2) for k in (0, 1)
+    ]
+    for group in (1, 2):
+        forms = CollapsedTaylor().directional_forms(landscape, landscape.initial, seed=seed, indices=(0, 1), group=group).forms
+        expected = [2 * s[2] for s in along] if group == 1 else [along[0][2] + along[1][2]]
+        assert list(forms) == pytest.approx(expected, rel=RTOL, abs=RTOL * (1 + sum(abs(s[2]) for s in along)))
 
 
 def test_every_rule_is_named_for_an_operation() -> None:

@@ -107,7 +107,7 @@ def _engines(landscape: Landscape) -> Iterator[Finding]:
     for name in ENGINES:
         if name == "auto":
             continue
-        found = _forms(engine_for(name, landscape.dimension), landscape, indices)
+        found = _forms(engine_for(name), landscape, indices)
         if isinstance(found, str):
             yield Finding("engines", "NOTE", f"The engine {name!r} cannot be used on this landscape: {found}.")
         else:
@@ -120,13 +120,17 @@ def _engines(landscape: Landscape) -> Iterator[Finding]:
     if len(names) > 1:
         worst = max(abs(a - b) for other in names[1:] for a, b in zip(forms[names[0]], forms[other], strict=True))
         tolerance = _ENGINE_TOLERANCE.get(landscape.dtype, 1e-3)
-        yield _agreement(f"The engines {' and '.join(names)} agree", "The engines disagree", worst, scale, tolerance)
-    if landscape.dtype == torch.float64:
-        differences = [_difference(landscape, k, forms[names[0]][k]) for k in indices]
         yield _agreement(
-            f"Central differences of the gradient confirm the engine {names[0]}",
-            "Central differences of the gradient do not confirm the engine, or the loss is not smooth near the reference point",
-            max(differences), scale, _DIFFERENCE_TOLERANCE,
+            f"The engines {', '.join(names[:-1])} and {names[-1]} agree", "The engines disagree", worst, scale, tolerance
+        )
+    if landscape.dtype == torch.float64:
+        errors = {name: max(_difference(landscape, k, row[k]) for k in indices) for name, row in forms.items()}
+        worst_name = max(names, key=errors.__getitem__)
+        yield _agreement(
+            "Central differences of the gradient confirm them",
+            f"Central differences of the gradient do not confirm the engine {worst_name!r}, or the loss is not smooth near the "
+            "reference point",
+            errors[worst_name], scale, _DIFFERENCE_TOLERANCE,
         )  # fmt: skip
 
 

@@ -1,7 +1,9 @@
-"""Truncated Taylor arithmetic: the coefficients of t ↦ L(θ + t v) in one forward pass over the exported graph.
+"""Truncated Taylor arithmetic: a loss along lines through θ, in one forward pass over its exported graph.
 
-`jet` is the algebra, `table` holds one rule for each operation (the files named after kinds of operation fill it),
-`program` exports a loss and interprets its graph, `nested_reverse` is the slow reference and the way out where a rule is missing.
+`jet` is the algebra and `table` holds one rule for each operation (the files named after kinds of operation fill it); `program`
+exports a loss and interprets its graph. `univariate` jets give the coefficients of any order along one line (`coefficients`),
+`collapsed` jets those of order 0 to 2 along many lines at once (the engine
+`collapsed_taylor`). `nested_reverse` is the slow reference.
 """
 
 from __future__ import annotations
@@ -9,5 +11,6 @@ from __future__ import annotations
 from villani_verify.curvature.taylor.coefficients import Series, taylor_coefficients
 from villani_verify.curvature.taylor.jet import Jet
 from villani_verify.curvature.taylor.table import RULES, TaylorError
+from villani_verify.curvature.taylor.univariate import UnivariateJet
 
-__all__ = ["RULES", "Jet", "Series", "TaylorError", "taylor_coefficients"]
+__all__ = ["RULES", "Jet", "Series", "TaylorError", "UnivariateJet", "taylor_coefficients"]

@@ -6,20 +6,17 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
 
 from villani_verify.batches import Batch
-from villani_verify.curvature.taylor.jet import Jet
 from villani_verify.curvature.taylor.nested_reverse import nested_reverse
-from villani_verify.curvature.taylor.program import Program, export_program
+from villani_verify.curvature.taylor.program import program_for
 from villani_verify.curvature.taylor.table import TaylorError
+from villani_verify.curvature.taylor.univariate import UnivariateJet
 from villani_verify.errors import RequestError
 from villani_verify.landscape import Landscape
-from villani_verify.losses import LossFunction
 from villani_verify.points import Point
 
 Direction = Mapping[str, Tensor] | Callable[[str], Tensor | None]
@@ -112,11 +109,11 @@ def _forward(
     def parameter(name: str) -> Any:
         tensor, v = point[name].detach(), direction(name)
         if v is None:
-            return Jet([tensor], order)
-        return Jet([tensor + t * v if t else tensor, v][: order + 1], order)
+            return UnivariateJet([tensor], order)
+        return UnivariateJet([tensor + t * v if t else tensor, v][: order + 1], order)
 
-    result = _program_for(landscape.loss_function, point, batch).run(batch, parameter, declared=declared)
-    if not isinstance(result, Jet):
+    result = program_for(landscape.loss_function, point, batch).run(batch, parameter, declared=declared)
+    if not isinstance(result, UnivariateJet):
         return [float(result)] + [0.0] * order
     return [0.0 if c is None else float(c) for c in result.coefficients]
 
@@ -138,31 +135,3 @@ def _decay_coefficients(
         terms.append((0.5 * lam * float(here @ here), lam * float(here @ slope), 0.5 * lam * float(slope @ slope)))
     columns = list(zip(*terms, strict=True)) or [(), (), ()]
     return _sum(columns[0]), _sum(columns[1]), _sum(columns[2])
-
-
-# Exporting takes a second or more; the programs live as long as the loss they were made from. A failure is kept as well.
-_PROGRAMS: WeakKeyDictionary[LossFunction, dict[Any, Program | str]] = WeakKeyDictionary()
-
-
-def _program_for(loss: LossFunction, point: Point, batch: Batch) -> Program:
-    try:
-        known = _PROGRAMS.setdefault(loss, {})
-    except TypeError:  # not hashable, or no weak references: export each time
-        return export_program(loss, point, batch)
-    key = (_signature(point), _signature(batch))
-    if key not in known:
-        try:
-            known[key] = export_program(loss, point, batch)
-        except TaylorError as e:
-            known[key] = str(e)
-    found = known[key]
-    if isinstance(found, str):
-        raise TaylorError(found)
-    return found
-
-
-def _signature(tree: Any) -> Any:
-    """Shapes, dtypes and devices, and the values of whatever is no tensor, which export makes constants."""
-    leaves, structure = pytree.tree_flatten(dict(tree) if isinstance(tree, Mapping) else tree)
-    shown = tuple((tuple(x.shape), x.dtype, str(x.device)) if isinstance(x, Tensor) else repr(x) for x in leaves)
-    return shown, str(structure)

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, fx, nn
@@ -45,6 +46,7 @@ class Program:
         inputs: placeholders of the batch's tensors, in the order of its leaves.
         output: node of the loss.
         last_use: node → the values that nothing after it needs.
+        largest_value: entries of the largest tensor computed on the way.
     """
 
     nodes: tuple[fx.Node, ...]
@@ -53,6 +55,7 @@ class Program:
     inputs: tuple[fx.Node, ...]
     output: fx.Node
     last_use: Mapping[fx.Node, tuple[fx.Node, ...]]
+    largest_value: int
 
     def run(self, batch: Batch, parameter: Callable[[str], Any], *, declared: torch.dtype | None = None) -> Any:
         """Return the loss: a jet, or a tensor if it does not move.
@@ -94,13 +97,62 @@ def export_program(loss: LossFunction, point: Point, batch: Batch) -> Program:
     try:
         with _quiet():
             exported = torch.export.export(wrapper, (batch,), strict=False).run_decompositions(_decompositions())
-            return _program_of(exported, list(point))
+            program = _program_of(exported, list(point))
     except torch.OutOfMemoryError:
         raise
     # Tracing runs the user's code on abstract tensors and may fail in any way at all.
     except Exception as e:
         reason = " ".join(str(e).split())[:160]
-        raise TaylorError(f"loss: torch.export cannot trace it ({type(e).__name__}: {reason}); nested reverse mode is used") from e
+        raise TaylorError(f"loss: torch.export cannot trace it ({type(e).__name__}: {reason})") from e
+    _check_value(program, loss, point, batch)
+    return program
+
+
+def _check_value(program: Program, loss: LossFunction, point: Point, batch: Batch) -> None:
+    """Raise TaylorError if the program's loss is not the loss: what Python decides while tracing is kept for ever."""
+    with torch.no_grad():
+        expected = loss(point, batch)
+    value = program.run(batch, lambda name: point[name].detach())
+    # Decompositions sum in another order, in float32 where the model does; a wrong constant shows in the first digits.
+    allowed = max(1e-5, torch.finfo(expected.dtype).eps ** 0.5)
+    if not torch.allclose(value.to(expected.dtype), expected, rtol=allowed, atol=allowed, equal_nan=True):
+        raise TaylorError(
+            f"loss: its exported graph gives {float(value):.9g} where the function gives {float(expected):.9g}; compute it "
+            "from tensors alone, without state"
+        )
+
+
+# Exporting takes a second or more; the programs live as long as the loss they were made from. A failure is kept as well.
+_PROGRAMS: WeakKeyDictionary[LossFunction, dict[Any, Program | str]] = WeakKeyDictionary()
+
+
+def program_for(loss: LossFunction, point: Point, batch: Batch) -> Program:
+    """Return the program of `loss` at tensors and a batch of these shapes, exported once.
+
+    Raises:
+        TaylorError: if it cannot be exported.
+    """
+    try:
+        known = _PROGRAMS.setdefault(loss, {})
+    except TypeError:  # not hashable, or no weak references: export each time
+        return export_program(loss, point, batch)
+    key = (_signature(point), _signature(batch))
+    if key not in known:
+        try:
+            known[key] = export_program(loss, point, batch)
+        except TaylorError as e:
+            known[key] = str(e)
+    found = known[key]
+    if isinstance(found, str):
+        raise TaylorError(found)
+    return found
+
+
+def _signature(tree: Any) -> Any:
+    """Shapes, dtypes and devices, and the values of whatever is no tensor, which export makes constants."""
+    leaves, structure = pytree.tree_flatten(dict(tree) if isinstance(tree, Mapping) else tree)
+    shown = tuple((tuple(x.shape), x.dtype, str(x.device)) if isinstance(x, Tensor) else repr(x) for x in leaves)
+    return shown, str(structure)
 
 
 @lru_cache(maxsize=1)
@@ -142,7 +194,13 @@ def _program_of(exported: torch.export.ExportedProgram, names: list[str]) -> Pro
     nodes = tuple(n for n in exported.graph.nodes if n.op == "call_function")
     (result,) = exported.graph_signature.user_outputs
     output = next(n for n in exported.graph.nodes if n.name == result)
-    return Program(nodes, parameters, constants, tuple(inputs), output, _last_uses(nodes, output))
+    return Program(nodes, parameters, constants, tuple(inputs), output, _last_uses(nodes, output), _largest(nodes))
+
+
+def _largest(nodes: tuple[fx.Node, ...]) -> int:
+    # Transposed weights are views.
+    values = pytree.tree_leaves([n.meta.get("val") for n in nodes if any(i.op != "placeholder" for i in n.all_input_nodes)])
+    return max((value.numel() for value in values if isinstance(value, Tensor)), default=0)
 
 
 def _last_uses(nodes: tuple[fx.Node, ...], output: fx.Node) -> dict[fx.Node, tuple[fx.Node, ...]]:
@@ -171,7 +229,7 @@ def _apply(node: fx.Node, arguments: tuple[Any, ...], options: dict[str, Any], d
         options.pop("dtype")
     found = RULES.get(target)
     if found is None:
-        raise TaylorError(f"operation {target} has no Taylor rule ({_place(node)}); nested reverse mode is used instead")
+        raise TaylorError(f"operation {target} has no Taylor rule ({_place(node)})")
     try:
         return found(*arguments, **options)
     except torch.OutOfMemoryError:

@@ -20,18 +20,18 @@ from villani_verify.curvature.taylor.table import RULES, aten, rule
 
 @rule(aten._softmax.default)
 def softmax(x: Jet, dim: int, half_to_float: bool = False) -> Jet:
-    """e^{x − m} / Σ e^{x − m}, with m the largest value at t = 0."""
-    exponential = _shifted(x, dim).compose(analytic.exp)
+    """e^{x − m} / Σ e^{x − m}, for any m that is the same along the dimension."""
+    exponential = _centred(x, dim).compose(analytic.exp)
     total = exponential.linear(lambda c: c.sum(dim, keepdim=True))
     return multiply(exponential, total.compose(analytic.reciprocal))
 
 
 @rule(aten._log_softmax.default)
 def log_softmax(x: Jet, dim: int, half_to_float: bool = False) -> Jet:
-    """`x` − m − log Σ e^{x − m}."""
-    shifted = _shifted(x, dim)
-    total = shifted.compose(analytic.exp).linear(lambda c: c.sum(dim, keepdim=True))
-    return subtract(shifted, total.compose(analytic.log))
+    """`x` − m − log Σ e^{x − m}, for any m that is the same along the dimension."""
+    centred = _centred(x, dim)
+    total = centred.compose(analytic.exp).linear(lambda c: c.sum(dim, keepdim=True))
+    return subtract(centred, total.compose(analytic.log))
 
 
 @rule(aten.logsumexp.default)
@@ -123,9 +123,13 @@ def _linear(x: Any, function: Callable[[Tensor], Tensor]) -> Any:
     return x.linear(function) if isinstance(x, Jet) else function(x)
 
 
-def _shifted(x: Jet, dim: int) -> Jet:
-    largest: Tensor = x.value.amax(dim, keepdim=True)
-    return subtract(x, largest)
+def _centred(x: Jet, dim: int) -> Jet:
+    """`x` − m, where m(t) is the largest value at t = 0 and in every higher order the mean by the weights softmax(x_0).
+
+    So the second-order terms sum (a_1 − mean)² and not a_1², from which mean² would have to be taken away again.
+    """
+    weights = torch.softmax(x.value, dim)
+    return x.affine(lambda c: c - c.amax(dim, keepdim=True), lambda c: c - (weights * c).sum(dim, keepdim=True))
 
 
 def _mean_square(x: Jet, dims: Sequence[int]) -> Jet:

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from villani_verify.curvature.taylor.analytic import exp, log, sin
-from villani_verify.curvature.taylor.jet import Jet, add, combine, multiply, product, subtract
+from villani_verify.curvature.taylor.jet import add, combine, multiply, product, subtract
+from villani_verify.curvature.taylor.univariate import UnivariateJet as Jet
 
 
 def _jet(*coefficients: float | None) -> Jet:

@@ -1,0 +1,47 @@
+"""The engine behind "auto": forward only where the loss allows it, by reverse mode where it does not."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+from villani_verify.curvature.collapsed_taylor import CollapsedTaylor
+from villani_verify.curvature.double_backward import DoubleBackward
+from villani_verify.curvature.forward_over_reverse import ForwardOverReverse
+from villani_verify.curvature.taylor.table import TaylorError
+from villani_verify.landscape import Landscape
+from villani_verify.notes import Note
+from villani_verify.points import Point
+
+# Up to this many parameters several probes share a pass of forward over reverse; above, the kept graph of double
+# backward is cheaper.
+_MANY_PARAMETERS = 5_000_000
+
+
+class EngineNote(Note):
+    """The loss could not be expanded by Taylor arithmetic, so a slower engine gave the numbers."""
+
+
+class TaylorOrReverse:
+    """`CollapsedTaylor`, or, from the first loss on that it cannot expand, the faster of the reverse engines.
+
+    Attributes:
+        name: of the engine that is in use.
+    """
+
+    def __init__(self) -> None:
+        self._used: CollapsedTaylor | DoubleBackward | ForwardOverReverse = CollapsedTaylor()
+
+    @property
+    def name(self) -> str:
+        """The engine in use."""
+        return self._used.name
+
+    def quadratic_forms(self, landscape: Landscape, point: Point, *, seed: int, indices: Sequence[int]) -> list[float]:
+        """Return vᵀ∇²L(θ)v for each address; see `Engine`."""
+        try:
+            return self._used.quadratic_forms(landscape, point, seed=seed, indices=indices)
+        except TaylorError as error:
+            self._used = DoubleBackward() if landscape.dimension > _MANY_PARAMETERS else ForwardOverReverse()
+            warnings.warn(f"engine {self._used.name!r} is used: {error}", EngineNote, 2)
+        return self._used.quadratic_forms(landscape, point, seed=seed, indices=indices)

@@ -1,0 +1,228 @@
+"""Collapsed jets: the second-order series of a loss along K lines θ + t v_k at once, second orders summed.
+
+    a_0            the value, which all lines share
+    a_1[k]         first-order coefficient along line k
+    a_2[g]         Σ of the second-order coefficients over the lines of group g
+
+The second-order coefficient of every operation is linear in those of its arguments and quadratic in the first-order ones,
+
+    f(a)_2 = f₁ a_2 + f₂ Σ_k a_1[k]²,      (a b)_2 = a_2 b_0 + a_0 b_2 + Σ_k a_1[k] b_1[k],
+
+so the sum over a group can be carried instead of its terms (collapsed Taylor mode: Dangel, Siebert, Zeinhofer and Walther
+2025). A linear layer x Wᵀ then costs three matrix products a line, x_1 Wᵀ, x_0 Vᵀ and x_1 Vᵀ, and two more a group or pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, vmap
+
+from villani_verify.curvature.taylor.jet import Jet, ScalarSeries, value_of, zero_like
+
+# Directions of a parameter with more entries than this, all lines together, are made one by one: 64 MiB in float32.
+_MOST_STACKED = 1 << 24
+
+
+class Directions:
+    """The first-order coefficients of a parameter, made when they are needed.
+
+    Linear maps (a transpose before a matrix product, a look-up in an embedding) are kept and applied to what is made, so
+    that of a large parameter only one tensor exists at a time.
+
+    Attributes:
+        count: K.
+        make: indices of lines ↦ their tensors, stacked; called more than once.
+        numbers: entries of one line's tensor.
+    """
+
+    __slots__ = ("_stacked", "count", "make", "numbers")
+
+    def __init__(self, count: int, make: Callable[[range], Tensor], numbers: int) -> None:
+        self.count = count
+        self.make = make
+        self.numbers = numbers
+        self._stacked: Tensor | None = None
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Directions:
+        """Return the same with a linear map applied to each tensor."""
+        each = vmap(function)
+        return Directions(self.count, lambda lines: each(self.make(lines)), self.numbers)
+
+    @property
+    def large(self) -> bool:
+        """Whether they are better made one at a time."""
+        return self.count * self.numbers > _MOST_STACKED
+
+    def stacked(self) -> Tensor:
+        """Return all of them, shape (K, …), and keep them."""
+        if self._stacked is None:
+            if self.large:
+                self._stacked = torch.cat([self.make(range(k, k + 1)) for k in range(self.count)])
+            else:
+                self._stacked = self.make(range(self.count))
+        return self._stacked
+
+
+class CollapsedJet(Jet):
+    """Second-order series along K lines in G groups of equal size.
+
+    Attributes:
+        value: a_0, of shape S.
+        first: a_1, of shape (K, *S), or `Directions` not yet made.
+        second: (G, *S), the sums of a_2 over each group; None for zero.
+        groups: G.
+    """
+
+    __slots__ = ("_value", "first", "groups", "second")
+
+    def __init__(self, value: Tensor, first: Tensor | Directions, second: Tensor | None, groups: int) -> None:
+        """Take the coefficients and expand them to the shape of the value."""
+        self._value = value
+        self.first = first if isinstance(first, Directions) else _expanded(first, value.shape)
+        self.second = None if second is None else _expanded(second, value.shape)
+        self.groups = groups
+
+    @property
+    def value(self) -> Tensor:
+        """a_0."""
+        return self._value
+
+    @property
+    def tangents(self) -> Tensor:
+        """a_1 as one tensor."""
+        return self.first.stacked() if isinstance(self.first, Directions) else self.first
+
+    def affine(self, function: Callable[[Tensor], Tensor], linear_part: Callable[[Tensor], Tensor]) -> CollapsedJet:
+        """Apply an affine map to a_0 and its linear part to the rest."""
+        each = vmap(linear_part)
+        first = self.first.map(linear_part) if isinstance(self.first, Directions) else each(self.first)
+        return CollapsedJet(function(self.value), first, None if self.second is None else each(self.second), self.groups)
+
+    def compose(self, function: ScalarSeries) -> CollapsedJet:
+        """Return f(a): f_0, f_1 a_1 and f_1 a_2 + f_2 Σ a_1²."""
+        f = [*function(self.value, 2), None, None][:3]
+        value, slope, half_curvature = f
+        assert value is not None
+        if slope is None:
+            return CollapsedJet(value, torch.zeros_like(self.tangents), None, self.groups)
+        second = None if self.second is None else slope * self.second
+        if half_curvature is not None:
+            squares = self._summed_squares()
+            second = squares.mul_(half_curvature) if second is None else second.addcmul_(squares, half_curvature)
+        return CollapsedJet(value, self.tangents * slope, second, self.groups)
+
+    def plus(self, other: CollapsedJet, alpha: float) -> CollapsedJet:
+        """Return a + alpha·b."""
+        value = torch.add(self.value, other.value, alpha=alpha)
+        dims = value.dim()
+        first = torch.add(_aligned(self.tangents, dims), _aligned(other.tangents, dims), alpha=alpha)
+        if self.second is None or other.second is None:
+            second = self.second if other.second is None else other.second * alpha
+            return CollapsedJet(value, first, second, self.groups)
+        second = torch.add(_aligned(self.second, dims), _aligned(other.second, dims), alpha=alpha)
+        return CollapsedJet(value, first, second, self.groups)
+
+    def times(self, function: Callable[[Any, Any], Tensor], other: CollapsedJet) -> CollapsedJet:
+        """Return f(a, b) for a bilinear f."""
+        if function is torch.mul:
+            return self._multiplied(other)
+        value = function(self.value, other.value)
+        if isinstance(other.first, Directions) and other.first.large:
+            return self._times_directions(function, other, value)
+        if isinstance(self.first, Directions) and self.first.large:
+            return other._times_directions(lambda b, a: function(a, b), self, value)
+        own, others = self.tangents, other.tangents
+        first = vmap(lambda a: function(a, other.value))(own)
+        first += vmap(lambda b: function(self.value, b))(others)
+        second = self._reduced(vmap(function)(own, others))
+        return CollapsedJet(value, first, self._second_of_product(function, other, second), self.groups)
+
+    def _times_directions(self, function: Callable[[Any, Any], Tensor], weight: CollapsedJet, value: Tensor) -> CollapsedJet:
+        """Return f(a, W) for a parameter W, with one of its directions in memory at a time."""
+        directions, own = weight.first, self.tangents
+        assert isinstance(directions, Directions)
+        first = vmap(lambda a: function(a, weight.value))(own)
+        second = value.new_zeros((self.groups, *value.shape))
+        for k in range(directions.count):
+            (v,) = directions.make(range(k, k + 1))
+            # One product of twice the rows is faster than two.
+            moved, crossed = vmap(lambda a, v=v: function(a, v))(torch.stack([self.value, own[k]])).unbind()
+            first[k] += moved
+            second[k * self.groups // directions.count] += crossed
+        return CollapsedJet(value, first, self._second_of_product(function, weight, second), self.groups)
+
+    def _second_of_product(self, function: Callable[[Any, Any], Tensor], other: CollapsedJet, crossed: Tensor) -> Tensor:
+        if self.second is not None:
+            crossed += vmap(lambda a: function(a, other.value))(self.second)
+        if other.second is not None:
+            crossed += vmap(lambda b: function(self.value, b))(other.second)
+        return crossed
+
+    def _multiplied(self, other: CollapsedJet) -> CollapsedJet:
+        """Return the elementwise product."""
+        if other is self:
+            second = self._summed_squares()
+            if self.second is not None:
+                second.addcmul_(self.second, self.value, value=2)
+            return CollapsedJet(self.value * self.value, self.tangents * (2 * self.value), second, self.groups)
+        value = self.value * other.value
+        dims = value.dim()
+        a, b = _aligned(self.tangents, dims), _aligned(other.tangents, dims)
+        first = torch.addcmul(a * other.value, b, self.value) if a.dtype == b.dtype else a * other.value + b * self.value
+        second = self._reduced(a * b)
+        for mine, factor in ((self.second, other.value), (other.second, self.value)):
+            if mine is not None:
+                second = second + _aligned(mine, dims) * factor
+        return CollapsedJet(value, first, second, self.groups)
+
+    @classmethod
+    def joined(cls, function: Callable[..., Tensor], parts: Sequence[Any]) -> CollapsedJet:
+        """Return f(a, b, …) for an f that is linear in all its parts jointly."""
+        jets = [p for p in parts if isinstance(p, CollapsedJet)]
+        places = [i for i, p in enumerate(parts) if isinstance(p, CollapsedJet)]
+        filled = [zero_like(p) for p in parts]
+
+        def apply(*coefficients: Tensor) -> Tensor:
+            row = list(filled)
+            for i, c in zip(places, coefficients, strict=True):
+                row[i] = c
+            return function(*row)
+
+        first = vmap(apply)(*(j.tangents for j in jets))
+        second = None
+        if any(j.second is not None for j in jets):
+            groups = jets[0].groups
+            second = vmap(apply)(*(_zeros(groups, j.value) if j.second is None else j.second for j in jets))
+        return CollapsedJet(function(*map(value_of, parts)), first, second, jets[0].groups)
+
+    def _summed_squares(self) -> Tensor:
+        tangents = self.tangents
+        if self.groups == len(tangents):
+            return tangents * tangents
+        total = _zeros(self.groups, self.value).contiguous()
+        for k, tangent in enumerate(tangents):
+            total[k * self.groups // len(tangents)].addcmul_(tangent, tangent)
+        return total
+
+    def _reduced(self, terms: Tensor) -> Tensor:
+        """Sum K terms over each group."""
+        return terms if len(terms) == self.groups else terms.unflatten(0, (self.groups, -1)).sum(1)
+
+
+def _zeros(groups: int, like: Tensor) -> Tensor:
+    return like.new_zeros((groups, *like.shape))
+
+
+def _aligned(stack: Tensor, dims: int) -> Tensor:
+    """Put ones behind the leading dimension of a stack, so that what follows has `dims` dimensions."""
+    missing = dims - (stack.dim() - 1)
+    return stack if missing <= 0 else stack.reshape(len(stack), *[1] * missing, *stack.shape[1:])
+
+
+def _expanded(stack: Tensor, shape: torch.Size) -> Tensor:
+    if stack.shape[1:] == shape:
+        return stack
+    return _aligned(stack, len(shape)).expand(len(stack), *shape)
