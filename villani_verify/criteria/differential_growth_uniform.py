@@ -26,6 +26,7 @@ from villani_verify.criteria.measured_family import (
 from villani_verify.criteria.profiles import reference_radius
 from villani_verify.criteria.result import Cost, CriterionResult, Status
 from villani_verify.criteria.settings import Settings, temperatures_in_words
+from villani_verify.curvature.gradient import gradient_norms_squared
 from villani_verify.curvature.probes import derive_seed
 from villani_verify.errors import RequestError
 from villani_verify.estimation.growth import GrowthFit
@@ -38,6 +39,10 @@ from villani_verify.search.scan import log_spaced
 NAME = "differential_growth_uniform"
 # Families are measured between 10³ and 10⁴ times the reference radius: far enough for powers of r to separate.
 _OUTER_RADIUS = 1e4
+# The ends of a family are a little more than a decade apart.
+_SPAN = 10.5
+# Exponent of ‖∇L‖² in the radius from which on a gradient counts as growing; along a symmetry of one scaled tensor it is 2.
+_STEEP_GRADIENT = 1.0
 
 
 @dataclass(frozen=True)
@@ -139,7 +144,7 @@ def _screen(landscape: Landscape, budget: Budget, settings: Settings, cost: Cost
             continue
         seen.add(str(family.as_dict()))
         high = parameter_at(landscape, family, outer, squared_norms=norms)
-        low = parameter_at(landscape, family, outer / 10.5, squared_norms=norms)
+        low = parameter_at(landscape, family, outer / _SPAN, squared_norms=norms)
         if high is None or low is None:
             continue  # The parameters do not grow along it.
         try:
@@ -162,15 +167,31 @@ def _screen(landscape: Landscape, budget: Budget, settings: Settings, cost: Cost
             round(c.loss, 6),
         )
     )
-    # Where the loss does not change at all, one family for each way of switching something off goes ahead of a second one.
-    times: dict[str, int] = {}
+    # Where the loss does not change at all, families along which its gradient grows go first: what multiplies the switched-off
+    # tensor then grows, and the curvature in it like the square. Among them, one family for each way of switching something off
+    # goes ahead of a second one.
+    times: dict[tuple[str, bool], int] = {}
     turns = []
     for place, c in enumerate(found):
-        key = str(c.family.zeroed) if isinstance(c.family, Scaling) else c.family.label
-        times[key] = times.get(key, 0) + 1
+        settings.progress("uniform growth: screen gradients", place, len(found))
         changes = round(c.loss_change, 6) > 0
-        turns.append((round(math.log10(c.decay + 1e-300), 1), changes, 0 if changes else times[key], place, c))
-    return [turn[-1] for turn in sorted(turns, key=lambda turn: turn[:-1])]
+        grows = not changes and _gradient_growth(landscape, c, cost) > _STEEP_GRADIENT
+        key = str(c.family.zeroed) if isinstance(c.family, Scaling) else c.family.label
+        times[key, grows] = times.get((key, grows), 0) + 1
+        order = (round(math.log10(c.decay + 1e-300), 1), changes, not grows, 0 if changes else times[key, grows], place)
+        turns.append((order, c))
+    return [c for _, c in sorted(turns, key=lambda turn: turn[0])]
+
+
+def _gradient_growth(landscape: Landscape, candidate: _Candidate, cost: Cost) -> float:
+    """Return the exponent of ‖∇L‖² in the radius between the ends of a family."""
+    points = candidate.family.points(landscape)
+    cost.num_gradients += 2
+    _, first, _ = gradient_norms_squared(landscape, points(candidate.low))
+    _, last, _ = gradient_norms_squared(landscape, points(candidate.high))
+    if not (0 < first < math.inf and 0 < last < math.inf):
+        return 0.0
+    return math.log(last / first) / math.log(_SPAN)
 
 
 def _rank(landscape: Landscape, candidates: list[_Candidate], budget: Budget, settings: Settings, cost: Cost) -> list[_Candidate]:
