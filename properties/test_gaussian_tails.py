@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from villani_verify.criteria.gaussian_tails import NAME, log_ratio, tube
-from villani_verify.criteria.profiles import reference_radius
-from villani_verify.criteria.quadratic_growth import profile_witness, replay_slow_growth
+from villani_verify.criteria.profiles import grows_slowly, profile_witness, reference_radius
 from villani_verify.criteria.result import Cost
 from villani_verify.curvature.probes import normals
 from villani_verify.landscape import Landscape
@@ -42,7 +41,7 @@ def test_no_tube_of_rays_has_heavier_tails(villani_landscape: Landscape) -> None
         if not profiles:
             event("F is finite at fewer than three radii")
             return None
-        if not all(replay_slow_growth(villani_landscape, p, LEVEL) for p in profiles):
+        if not all(grows_slowly(villani_landscape, p, LEVEL) for p in profiles):
             return None
         summary = f"{ray.sentence} F/‖θ‖² falls to {profiles[0].coefficient:.3g} there and along {len(profiles) - 1} parallel rays."
         return Refutation(profile_witness(NAME, profiles, LEVEL) | {"tube_seed": seed}, summary, villani_landscape)

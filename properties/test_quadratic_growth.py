@@ -11,8 +11,8 @@ import math
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from villani_verify.criteria.profiles import profile, reference_radius
-from villani_verify.criteria.quadratic_growth import NAME, profile_witness, replay_slow_growth
+from villani_verify.criteria.profiles import grows_slowly, profile, profile_witness, reference_radius
+from villani_verify.criteria.quadratic_growth import NAME
 from villani_verify.criteria.result import Cost
 from villani_verify.landscape import Landscape
 from villani_verify.points import squared_norm
@@ -36,7 +36,7 @@ def test_no_family_grows_slower_than_quadratically(villani_landscape: Landscape)
         if along is None:
             event("F is finite at fewer than three radii")
             return None
-        if not replay_slow_growth(landscape, along, LEVEL):
+        if not grows_slowly(landscape, along, LEVEL):
             return None
         summary = f"{family.sentence} Then F/‖θ‖² falls to {along.coefficient:.3g} at radius {along.radii[-1]:.3g}."
         return Refutation(profile_witness(NAME, [along], LEVEL), summary, landscape)

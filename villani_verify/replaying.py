@@ -10,8 +10,7 @@ from villani_verify.criteria.bounded import bounded_family
 from villani_verify.criteria.budget import budget_for
 from villani_verify.criteria.gaussian_tails import tube
 from villani_verify.criteria.measured_family import measure_family
-from villani_verify.criteria.profiles import profile
-from villani_verify.criteria.quadratic_growth import replay_slow_growth
+from villani_verify.criteria.profiles import grows_slowly, profile
 from villani_verify.criteria.result import Cost
 from villani_verify.criteria.settings import Settings
 from villani_verify.criteria.smoothness import replay_kink
@@ -101,7 +100,7 @@ def _slow(witness: Mapping[str, Any], landscape: Landscape) -> Replay:
     else:
         alone = profile(landscape, family, parameters, Cost())
         profiles = [] if alone is None else [alone]
-    reproduced = bool(profiles) and all(replay_slow_growth(landscape, p, level) for p in profiles)
+    reproduced = bool(profiles) and all(grows_slowly(landscape, p, level) for p in profiles)
     rows = []
     for first in profiles[:1]:
         for radius, value, old in zip(first.radii, first.values, witness["claimed"], strict=False):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from villani_verify.criteria.budget import budget_for
 from villani_verify.criteria.gaussian_tails import gaussian_tails, log_ratio, tube
-from villani_verify.criteria.quadratic_growth import replay_slow_growth
+from villani_verify.criteria.profiles import grows_slowly
 from villani_verify.criteria.result import Cost, CriterionResult, Status
 from villani_verify.criteria.settings import Settings
 from villani_verify.errors import LandscapeError
@@ -176,7 +176,7 @@ def test_one_ray_is_not_enough_for_a_tube() -> None:
     rays = (Ray("sparse", 0, i) for i in range(40))
     ray = next(r for r in rays if r.direction(landscape)["theta"][0] != 0)
     profiles = tube(landscape, ray, [10.0**k for k in range(6)], Cost(), seed=0)
-    assert [replay_slow_growth(landscape, p, 0.99) for p in profiles] == [True, False, False, False]
+    assert [grows_slowly(landscape, p, 0.99) for p in profiles] == [True, False, False, False]
 
 
 def test_the_witness_replays() -> None:
@@ -187,7 +187,7 @@ def test_the_witness_replays() -> None:
     assert isinstance(ray, Ray)
     again = tube(landscape, ray, witness["parameters"], Cost(), seed=witness["tube_seed"])
     assert list(again[0].values) == [c["value"] for c in witness["claimed"]]
-    assert all(replay_slow_growth(landscape, p, witness["level"]) for p in again)
+    assert all(grows_slowly(landscape, p, witness["level"]) for p in again)
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from villani_verify.criteria.budget import budget_for
-from villani_verify.criteria.profiles import profile
-from villani_verify.criteria.quadratic_growth import quadratic_growth, replay_slow_growth
+from villani_verify.criteria.profiles import grows_slowly, profile
+from villani_verify.criteria.quadratic_growth import quadratic_growth
 from villani_verify.criteria.result import Cost, CriterionResult, Status
 from villani_verify.criteria.settings import Settings
 from villani_verify.landscape import Landscape
@@ -110,11 +110,11 @@ def test_the_witness_is_a_family_that_grows_slowly_again() -> None:
     again = profile(landscape, family_of(witness["family"]), witness["parameters"], Cost())
     assert again is not None
     assert list(again.values) == [c["value"] for c in witness["claimed"]]
-    assert replay_slow_growth(landscape, again, witness["level"])
+    assert grows_slowly(landscape, again, witness["level"])
     bowl = function(lambda t: t.square().sum())
     confined = profile(bowl, family_of(witness["family"]), witness["parameters"], Cost())
     assert confined is not None
-    assert not replay_slow_growth(bowl, confined, witness["level"])
+    assert not grows_slowly(bowl, confined, witness["level"])
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:

@@ -32,8 +32,10 @@ class Budget:
         family_draws: structured families drawn by the uniform criterion.
         family_candidates: how many of them are measured with a few probes, and the best third of those fully;
             where Laplacians are exact, all of them fully.
+        family_reach: outer end of that decade, in radii of the reference point: far enough for powers of the radius to separate,
+            and near enough for float32 where that is what is affordable.
         family_radii: radii on each of those, over one decade.
-        screening_probes: probes of the first of those measurements.
+        screening_probes: probes of the first of those measurements; 0 to leave it out.
         family_probes: probes of the full ones, for each Laplacian.
         smooth_rays: rays of the smoothness criterion.
         smooth_intervals: intervals of the first scan of each of those rays.
@@ -56,6 +58,7 @@ class Budget:
     tail_samples: int = 256
     family_draws: int = 240
     family_candidates: int = 16
+    family_reach: float = 1e4
     family_radii: int = 5
     screening_probes: int = 16
     family_probes: int = 64
@@ -94,8 +97,8 @@ def budget_for(name: str, dimension: int) -> Budget:
         # A hundred million parameters: one probe takes seconds on a processor, and order 4 is the least that is asked for.
         plan = Budget(
             name, num_probes=10, rays=2, radii=4, decades=1.0, growth_rays=3, growth_decades=2.0, descent_steps=2, tail_samples=12,
-            family_draws=40, family_candidates=3, family_radii=4, screening_probes=3, family_probes=10, smooth_rays=1,
-            smooth_intervals=2, derivative_order=4, settled_halvings=2, remainder_decades=3,
+            family_draws=40, family_candidates=3, family_reach=3e3, family_radii=4, screening_probes=0, family_probes=10,
+            smooth_rays=1, smooth_intervals=2, derivative_order=4, settled_halvings=2, remainder_decades=3,
         )  # fmt: skip
     return replace(
         plan,

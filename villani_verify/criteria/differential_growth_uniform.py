@@ -37,8 +37,6 @@ from villani_verify.search.families import Family, Scaling, parameter_at
 from villani_verify.search.scan import log_spaced
 
 NAME = "differential_growth_uniform"
-# Families are measured between 10³ and 10⁴ times the reference radius: far enough for powers of r to separate.
-_OUTER_RADIUS = 1e4
 # The ends of a family are a little more than a decade apart.
 _SPAN = 10.5
 # Exponent of ‖∇L‖² in the radius from which on a gradient counts as growing; along a symmetry of one scaled tensor it is 2.
@@ -88,7 +86,7 @@ def differential_growth_uniform(landscape: Landscape, budget: Budget, settings: 
             continue
         # What looks like a counterexample is measured again with fresh probes, and where it is only the interval that
         # is too wide, with four times as many.
-        for more in (1, 4):
+        for more in (4,) if _undetermined(m) else (1, 4):
             m = _measure(landscape, candidate.family, parameters, budget, settings, f"{NAME} confirm {i} {more}", cost, more=more)
             bounded = bounded_family(m.points, settings.temperatures, budget.level)
             if bounded is not None or not _suspicious(m, settings, budget) or landscape.dimension <= budget.exact_dimension:
@@ -134,7 +132,7 @@ def _measure(
 def _screen(landscape: Landscape, budget: Budget, settings: Settings, cost: Cost) -> list[_Candidate]:
     """Draw families and order them by how little the decay, and then the loss, grows over their decade."""
     norms = {n: squared_norm(t) for n, t in landscape.initial.items()}
-    outer = reference_radius(landscape) * _OUTER_RADIUS
+    outer = reference_radius(landscape) * budget.family_reach
     seen: set[str] = set()
     found: list[_Candidate] = []
     families = draw_families(landscape, budget.family_draws, seed=derive_seed(settings.seed, NAME))
@@ -195,8 +193,8 @@ def _gradient_growth(landscape: Landscape, candidate: _Candidate, cost: Cost) ->
 
 
 def _rank(landscape: Landscape, candidates: list[_Candidate], budget: Budget, settings: Settings, cost: Cost) -> list[_Candidate]:
-    """Order candidates by the growth of s* between their ends, from a few probes; small landscapes need no ranking."""
-    if _scans(landscape, budget):
+    """Order candidates by the growth of s* between their ends, from a few probes, where that is worth its cost."""
+    if _scans(landscape, budget) or not budget.screening_probes:
         return candidates
     scored = []
     for i, c in enumerate(candidates):
@@ -272,8 +270,12 @@ def _judge(
 
 
 def _suspicious(m: MeasuredFamily, settings: Settings, budget: Budget) -> bool:
-    """Say whether s* itself, whatever its interval, does not grow along the family."""
-    fit = _growth(m)
+    """Say whether s* itself does not grow along the family, or its lower bound where the sign of ΔF is not known."""
+    if _undetermined(m):
+        last = last_decade(m.points)
+        fit = growth_of(last, [p.critical_temperature_interval(budget.level)[0] for p in last]) if len(last) >= 3 else None
+    else:
+        fit = _growth(m)
     return fit is not None and fit.exponent <= LARGEST_BOUNDED_EXPONENT and not _is_cold(m, settings, budget)
 
 
@@ -287,3 +289,8 @@ def _growth(m: MeasuredFamily) -> GrowthFit | None:
     last = last_decade(m.points)
     values = [p.critical_temperature for p in last]
     return growth_of(last, values) if len(last) >= 3 and all(v < math.inf for v in values) else None
+
+
+def _undetermined(m: MeasuredFamily) -> bool:
+    """Say whether the sign of ΔF is not known somewhere along the family, so that s* has no upper bound."""
+    return any(p.laplacian.interval()[0] <= 0 < p.laplacian.interval()[1] for p in last_decade(m.points))

@@ -15,8 +15,16 @@ from typing import Any
 import torch
 
 from villani_verify.criteria.budget import Budget
-from villani_verify.criteria.profiles import POINTS_PER_DECADE, Profile, growth_rays, profile, reference_radius
-from villani_verify.criteria.quadratic_growth import QUADRATIC, profile_as_dict, profile_witness
+from villani_verify.criteria.profiles import (
+    POINTS_PER_DECADE,
+    QUADRATIC,
+    Profile,
+    growth_rays,
+    profile,
+    profile_as_dict,
+    profile_witness,
+    reference_radius,
+)
 from villani_verify.criteria.result import Cost, CriterionResult, Status
 from villani_verify.criteria.settings import Settings
 from villani_verify.curvature.probes import derive_seed, normals

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -16,6 +17,8 @@ from villani_verify.search.draw import WHOLE_HESSIAN_DIMENSION
 from villani_verify.search.families import Family, Ray
 
 POINTS_PER_DECADE = 4
+# An exponent whose interval ends below this is not 2; the gap absorbs lower-order terms at finite radius.
+QUADRATIC = 1.98
 _SMALLEST = 1e-300
 
 
@@ -109,3 +112,37 @@ def growth_rays(landscape: Landscape, count: int, *, seed: int) -> list[Ray]:
         else:
             rays.append(Ray("isotropic", seed, i, "origin"))
     return rays[:count]
+
+
+def profile_as_dict(p: Profile) -> dict[str, Any]:
+    """Return a profile as plain values for figures."""
+    fit = p.fit()
+    return {
+        "family": p.family.label,
+        "radius": list(p.radii),
+        "value": list(p.values),
+        "coefficient": p.coefficient,
+        "exponent": None if fit is None else fit.exponent,
+        "decayed": p.decayed,
+    }
+
+
+def profile_witness(criterion: str, profiles: list[Profile], level: float) -> dict[str, Any]:
+    """Return what is needed to evaluate these profiles again; all share the first one's family."""
+    p = profiles[0]
+    return {
+        "kind": "slow-growth",
+        "criterion": criterion,
+        "family": p.family.as_dict(),
+        "sentence": p.family.sentence,
+        "parameters": list(p.parameters),
+        "level": level,
+        "claimed": [{"radius": r, "value": v} for r, v in zip(p.radii, p.values, strict=True)],
+    }
+
+
+def grows_slowly(landscape: Landscape, family_profile: Profile, level: float) -> bool:
+    """Say whether F grows slower than quadratically, or lies below min λ/2 ‖θ‖², along a family."""
+    fit = family_profile.fit()
+    below = family_profile.coefficient < landscape.smallest_decay / 2 * (1 - 1e-5)
+    return below or (fit is not None and not family_profile.decayed and fit.interval(level)[1] < QUADRATIC)

@@ -10,7 +10,16 @@ from __future__ import annotations
 from typing import Any
 
 from villani_verify.criteria.budget import Budget
-from villani_verify.criteria.profiles import POINTS_PER_DECADE, Profile, growth_rays, profile, reference_radius
+from villani_verify.criteria.profiles import (
+    POINTS_PER_DECADE,
+    QUADRATIC,
+    Profile,
+    growth_rays,
+    profile,
+    profile_as_dict,
+    profile_witness,
+    reference_radius,
+)
 from villani_verify.criteria.result import Cost, CriterionResult, Status
 from villani_verify.criteria.settings import Settings
 from villani_verify.curvature.gradient import add_decay, loss_and_gradient
@@ -22,9 +31,6 @@ from villani_verify.search.scan import log_spaced
 
 NAME = "quadratic_growth"
 CLAIM = "F(θ) ≥ a‖θ‖² − b for some a > 0"
-
-# An exponent whose interval ends below this is not 2; the gap absorbs lower-order terms at finite radius.
-QUADRATIC = 1.98
 
 
 def quadratic_growth(landscape: Landscape, budget: Budget, settings: Settings) -> CriterionResult:
@@ -145,37 +151,3 @@ def _result(
         statistic=statistic, interval=interval, level=budget.level, evidence=evidence,
         witness=None if witness is None else profile_witness(NAME, [witness], budget.level), cost=cost.stop(),
     )  # fmt: skip
-
-
-def profile_as_dict(p: Profile) -> dict[str, Any]:
-    """Return a profile as plain values for figures."""
-    fit = p.fit()
-    return {
-        "family": p.family.label,
-        "radius": list(p.radii),
-        "value": list(p.values),
-        "coefficient": p.coefficient,
-        "exponent": None if fit is None else fit.exponent,
-        "decayed": p.decayed,
-    }
-
-
-def profile_witness(criterion: str, profiles: list[Profile], level: float) -> dict[str, Any]:
-    """Return what is needed to evaluate these profiles again; all share the first one's family."""
-    p = profiles[0]
-    return {
-        "kind": "slow-growth",
-        "criterion": criterion,
-        "family": p.family.as_dict(),
-        "sentence": p.family.sentence,
-        "parameters": list(p.parameters),
-        "level": level,
-        "claimed": [{"radius": r, "value": v} for r, v in zip(p.radii, p.values, strict=True)],
-    }
-
-
-def replay_slow_growth(landscape: Landscape, family_profile: Profile, level: float) -> bool:
-    """Say whether F again grows slower than quadratically, or lies below min λ/2 ‖θ‖², along a witness's family."""
-    fit = family_profile.fit()
-    below = family_profile.coefficient < landscape.smallest_decay / 2 * (1 - 1e-5)
-    return below or (fit is not None and not family_profile.decayed and fit.interval(level)[1] < QUADRATIC)
