@@ -1,0 +1,142 @@
+"""Compare the contenders: seconds a probe, peak memory, and agreement, each in fresh processes, in turn."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from contenders import CONTENDERS, SEED
+
+from villani_verify.cli.allocator import keep_freed_memory
+from villani_verify.environment import peak_memory_bytes
+from villani_verify.landscape import Landscape
+from villani_verify.landscapes.request import LandscapeRequest
+
+UNITS = ("forward pass",)
+
+
+def main() -> None:
+    """Run the comparison, or as a child one contender."""
+    options = parse(sys.argv[1:])
+    if options.contender:
+        print(json.dumps(measure(options)))
+        return
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in options.contenders}
+    for turn in range(options.rounds):
+        for name in options.contenders:
+            print(f"round {turn + 1} of {options.rounds}: {name}", file=sys.stderr, flush=True)
+            rows[name].append(child(name, sys.argv[1:]))
+    reference = reference_forms(options) if options.reference == "float64" else None
+    table = {name: summary(name, found, reference) for name, found in rows.items()}
+    show(table, options)
+    if options.json:
+        about = {"torch": torch.__version__, "threads": torch.get_num_threads(), "system": platform.platform()}
+        Path(options.json).write_text(
+            json.dumps({"about": about, "options": vars(options), "table": table, "rows": rows}, indent=1)
+        )
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the options; `--contender` marks a child."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--landscape", default="gpt-neo-small")
+    parser.add_argument("--sequences", type=int, default=1)
+    parser.add_argument("--sequence-length", type=int, default=32)
+    parser.add_argument("--text", default="embedded", metavar="FILE", help="UTF-8 file; default the embedded text")
+    parser.add_argument("--tokenizer", help="directory of the tokenizer")
+    parser.add_argument("--probes", type=int, default=8, help="of one timed call (default 8)")
+    parser.add_argument("--calls", type=int, default=2, help="timed calls of a process, after one that is not (default 2)")
+    parser.add_argument("--rounds", type=int, default=2, help="processes of each contender (default 2)")
+    parser.add_argument("--contenders", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS))
+    parser.add_argument("--reference", choices=["float64", "none"], default="float64")
+    parser.add_argument("--allocator", choices=["kept", "default"], default="kept", help="memory freed is kept, for all alike")
+    parser.add_argument("--json")
+    parser.add_argument("--contender", choices=list(CONTENDERS), help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
+
+
+def load(options: argparse.Namespace, dtype: str | None = None) -> Landscape:
+    """Return the landscape with one batch."""
+    return LandscapeRequest(
+        landscape=options.landscape, sequences=options.sequences, sequence_length=options.sequence_length,
+        dataset=options.text, tokenizer=options.tokenizer, dtype=dtype,
+    ).load()  # fmt: skip
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Time one contender in this process."""
+    if options.allocator == "kept":
+        keep_freed_memory()
+    landscape = load(options)
+    forms = CONTENDERS[options.contender](landscape)
+    indices = range(options.probes)
+    forms(indices[:1] if "sums" not in options.contender else indices)
+    seconds = []
+    for _ in range(options.calls):
+        started = time.perf_counter()
+        found = forms(indices)
+        seconds.append((time.perf_counter() - started) / options.probes)
+    return {"seconds": seconds, "forms": found, "peak_memory_bytes": peak_memory_bytes(landscape.device)}
+
+
+def child(name: str, arguments: Sequence[str]) -> dict[str, Any]:
+    """Measure a contender in a fresh process."""
+    command = [sys.executable, __file__, *arguments, "--contender", name]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return {"error": done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"status {done.returncode}"}
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def reference_forms(options: argparse.Namespace) -> list[float]:
+    """Return reverse mode's forms of the first two probes in float64."""
+    from villani_verify.curvature.double_backward import DoubleBackward
+    from villani_verify.curvature.probes import signs
+
+    single, double = load(options), load(options, "float64")
+    # The same float32 parameters, and the same signs, in float64.
+    point = {n: t.double() for n, t in single.initial.items()}
+    assert all(torch.equal(signs(n, t.shape, seed=SEED, index=0, like=t).double(),
+                           signs(n, t.shape, seed=SEED, index=0, like=point[n])) for n, t in single.initial.items())  # fmt: skip
+    return DoubleBackward().quadratic_forms(double, point, seed=SEED, indices=range(min(2, options.probes)))
+
+
+def summary(name: str, rows: Sequence[dict[str, Any]], reference: Sequence[float] | None) -> dict[str, Any]:
+    """Return the medians of one contender."""
+    errors = [row["error"] for row in rows if "error" in row]
+    if errors:
+        return {"error": errors[0]}
+    found: dict[str, Any] = {
+        "seconds_per_probe": statistics.median(s for row in rows for s in row["seconds"]),
+        "peak_memory_bytes": statistics.median(row["peak_memory_bytes"] for row in rows),
+    }
+    if reference is not None and name not in UNITS and "sums" not in name:
+        found["relative_error"] = max(abs(a - b) / abs(b) for a, b in zip(rows[0]["forms"], reference, strict=False))
+    return found
+
+
+def show(table: dict[str, dict[str, Any]], options: argparse.Namespace) -> None:
+    """Print the table."""
+    print(f"{options.landscape}, {options.sequences} x {options.sequence_length} tokens, {options.probes} probes a call")
+    unit = table.get("forward pass", {}).get("seconds_per_probe")
+    print(f"{'':22}{'s/probe':>9}{'forward passes':>16}{'peak GB':>9}{'relative error':>16}")
+    for name, row in table.items():
+        if "error" in row:
+            print(f"{name:22}{row['error']}")
+            continue
+        passes = f"{row['seconds_per_probe'] / unit:.2f}" if unit else ""
+        error = f"{row['relative_error']:.1e}" if "relative_error" in row else ""
+        print(f"{name:22}{row['seconds_per_probe']:>9.4f}{passes:>16}{row['peak_memory_bytes'] / 1e9:>9.2f}{error:>16}")
+
+
+if __name__ == "__main__":
+    main()
