@@ -74,6 +74,12 @@ def taylor_sums(landscape: Landscape) -> Forms:
     return forms
 
 
+def taylor_samples(landscape: Landscape) -> Forms:
+    """What this package's Laplacian estimates are made of: samples with the mean of quadratic forms, not forms themselves."""
+    engine = engine_for("taylor")
+    return lambda indices: engine.laplacian_samples(landscape, landscape.initial, seed=SEED, indices=indices)
+
+
 def curvlinops(landscape: Landscape) -> Forms:
     """curvlinops: the Hessian as a linear operator on flat vectors."""
     from curvlinops import HessianLinearOperator
@@ -129,6 +135,7 @@ def forward(landscape: Landscape) -> Forms:
 CONTENDERS: dict[str, Callable[[Landscape], Forms]] = {
     "forward pass": forward,
     "taylor": own("taylor"),
+    "taylor, samples": taylor_samples,
     "taylor, sums of 8": taylor_sums,
     "reverse": own("reverse"),
     "curvlinops": curvlinops,

@@ -15,6 +15,8 @@ from villani_verify.curvature.double_backward import DoubleBackward
 from villani_verify.curvature.gradient import loss_and_gradient
 from villani_verify.curvature.probes import probe, signs
 from villani_verify.curvature.taylor import TaylorError, collapsed
+from villani_verify.curvature.taylor.program import AdjointError, Program
+from villani_verify.curvature.taylor.weighted import Adjoints
 from villani_verify.landscape import Landscape
 from villani_verify.landscapes.request import LandscapeRequest
 from villani_verify.memory import MemoryNote
@@ -164,20 +166,53 @@ def test_an_export_that_gives_another_loss_is_refused() -> None:
 def test_fewer_probes_a_pass_where_memory_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
     landscape = LandscapeRequest(landscape="gpt-neo-tiny", sequences=2).load()
     expected = forms(landscape, indices=range(7))
-    original = collapsed_taylor._forms
+    original = Adjoints.second_order
     passes: list[int] = []
 
-    def refusing(landscape: Landscape, point: Any, seed: int, indices: Any, group: int) -> Any:
-        passes.append(len(indices))
+    def refusing(self: Adjoints, parameter: Any, count: int) -> Tensor:
+        passes.append(count)
         if passes[-1] > 2:
             raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes")
-        return original(landscape, point, seed, indices, group)
+        return original(self, parameter, count)
 
-    monkeypatch.setattr(collapsed_taylor, "_forms", refusing)
+    monkeypatch.setattr(Adjoints, "second_order", refusing)
     with pytest.warns(MemoryNote, match="out of memory: going on with") as caught:
         assert forms(landscape, indices=range(7)) == pytest.approx(expected, rel=1e-12)
     assert passes == [7, 3, *[1] * 7]
     assert [str(w.message) for w in caught] == [f"out of memory: going on with {k} probes a pass" for k in (3, 1)]
+
+
+def test_halved_batches_give_the_same_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    landscape = LandscapeRequest(landscape="gpt-neo-tiny", sequences=3).load()
+    expected = forms(landscape, indices=range(3))
+    original = Program.adjoints
+
+    def refusing(self: Program, batch: Any, point: Any) -> Any:
+        if len(batch) > 1:
+            raise MemoryError
+        return original(self, batch, point)
+
+    monkeypatch.setattr(Program, "adjoints", refusing)
+    with pytest.warns(MemoryNote, match="every batch cut in two"):
+        assert forms(landscape, indices=range(3)) == pytest.approx(expected, rel=1e-11)
+
+
+def test_without_adjoints_it_goes_forward_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    landscape = LandscapeRequest(landscape="gpt-neo-tiny", sequences=1).load()
+    expected = forms(landscape)
+
+    def refusing(self: Program, batch: Any, point: Any) -> Any:
+        raise AdjointError("no rule")
+
+    monkeypatch.setattr(Program, "adjoints", refusing)
+    assert forms(landscape) == pytest.approx(expected, rel=1e-11)
+    assert ENGINE.laplacian_samples(landscape, landscape.initial, seed=3, indices=range(4)) == pytest.approx(expected, rel=1e-11)
+
+
+def test_what_is_hidden_from_reverse_mode_is_expanded() -> None:
+    # vᵀ∇²(x² · x.detach()) v by the values is that of x³.
+    landscape = Landscape.from_function(lambda x: (x**2 * x.detach()).sum() + 9, 3, initial=torch.ones(3, dtype=F64))
+    assert forms(landscape) == pytest.approx([18.0] * 4)
 
 
 _PEAK = """

@@ -5,8 +5,10 @@ from itertools import pairwise
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from villani_verify.curvature.probes import derive_seed, normals, probe, signs
+from villani_verify.curvature.probes import derive_seed, normals, probe, signs, signs_of_rows, stacked_signs
 
 F64 = torch.zeros(1, dtype=torch.float64)
 COUNT = 1_000_000
@@ -151,3 +153,12 @@ def test_derived_seeds_differ_and_fit_63_bits() -> None:
     assert all(0 <= s < 1 << 63 for s in seeds)
     assert all(a != b for a, b in pairwise(sorted(seeds)))
     assert derive_seed(3, "psi", 0) == derive_seed(3, "psi", 0)
+
+
+@settings(max_examples=30, deadline=None)
+@given(width=st.integers(1, 300), rows=st.lists(st.integers(0, 40), min_size=1, max_size=5), seed=st.integers(0, 2**64 - 1))
+def test_rows_are_those_of_the_whole(width: int, rows: list[int], seed: int) -> None:
+    like = torch.zeros(())
+    whole = stacked_signs("a.b", (41, width), seed=seed, indices=(3, 7), like=like)
+    found = signs_of_rows("a.b", (41, width), rows, seed=seed, indices=(3, 7), like=like)
+    assert torch.equal(found, whole[:, rows])

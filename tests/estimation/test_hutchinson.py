@@ -54,6 +54,8 @@ class OfMatrix:
         v = torch.stack([signs("theta", (len(self.h),), seed=seed, index=k, like=self.h) for k in indices])
         return torch.einsum("ki,ij,kj->k", v, self.h, v).tolist()
 
+    laplacian_samples = quadratic_forms
+
 
 def test_closed_form_of_the_variance_by_enumeration() -> None:
     h = hessian(9)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+import torch
 from torch import Tensor
 
 from villani_verify.batches import Batch
-from villani_verify.curvature.probes import stacked_signs
+from villani_verify.curvature.probes import signs_of_rows, stacked_signs
 from villani_verify.curvature.taylor.collapsed import CollapsedJet, Directions
-from villani_verify.curvature.taylor.program import Program, program_for
+from villani_verify.curvature.taylor.program import AdjointError, Program, program_for
+from villani_verify.curvature.taylor.weighted import Adjoints
 from villani_verify.landscape import Landscape
 from villani_verify.memory import MemoryNote, halving_batches, is_out_of_memory, release
 from villani_verify.points import Point
@@ -40,8 +41,9 @@ class DirectionalForms:
 class CollapsedTaylor:
     """vᵀ∇²L v = 2 [t²] L(θ + t v), by second-order jets over the exported graph of the loss.
 
-    A linear layer costs three matrix products a probe, and two more a group or pass; a Hessian-vector product costs about
-    six. Memory: θ, one probe of the largest tensor, and the live values of the forward pass for each probe of a pass.
+    A linear layer x Wᵀ costs three matrix products a probe, x_1 Wᵀ, x_0 Vᵀ and x_1 Vᵀ; a Hessian-vector product costs about six.
+    Samples of the Laplacian need fewer, see `laplacian_samples`. Memory: θ, one probe of the largest tensor, the adjoints of one
+    batch, and the live values of the forward pass for each probe of a pass.
 
     Raises:
         TaylorError: from its methods, if the loss cannot be exported or uses an operation without a rule.
@@ -51,14 +53,24 @@ class CollapsedTaylor:
 
     def quadratic_forms(self, landscape: Landscape, point: Point, *, seed: int, indices: Sequence[int]) -> list[float]:
         """Return vᵀ∇²L(θ)v for each address; see `Engine`."""
-        return list(self.directional_forms(landscape, point, seed=seed, indices=indices).forms)
+        return _weighted_forms(landscape, point, seed, indices, independent=False)
+
+    def laplacian_samples(self, landscape: Landscape, point: Point, *, seed: int, indices: Sequence[int]) -> list[float]:
+        """Return independent samples of mean ΔL(θ), cheaper than quadratic forms and with less variance; see `Engine`.
+
+        A quadratic form is Σ_ij v_i v_j H_ij, and only i = j counts in the mean. Of a parameter W that appears once, in a product
+        x Wᵀ, the terms x_1 Vᵀ have mean zero, since x does not depend on W: they are left out. What remains of V is x_0 Vᵀ,
+        of which only the covariance (x_0 x_0ᵀ) ⊗ I enters the mean: with fewer tokens than features it is drawn directly. That
+        leaves one matrix product with W for each sample.
+        """
+        return _weighted_forms(landscape, point, seed, indices, independent=True)
 
     def directional_forms(
         self, landscape: Landscape, point: Point, *, seed: int, indices: Sequence[int], group: int = 1
     ) -> DirectionalForms:
         """Return v·∇L for each probe, and the mean of vᵀ∇²L v over each `group` of consecutive probes.
 
-        Larger groups cost less: their second-order coefficients are carried as one sum.
+        Forward only, without adjoints: second-order coefficients are carried along, as one sum for each group.
 
         Args:
             landscape: gives L; its decay plays no part.
@@ -76,60 +88,165 @@ class CollapsedTaylor:
             raise ValueError(f"{len(indices)} probes do not fall into groups of {group}")
         slopes: list[float] = []
         forms: list[float] = []
-        per_pass = min(self._per_pass(landscape, point, group), len(indices)) if indices else group
-        while len(slopes) < len(indices):
-            chunk = indices[len(slopes) : len(slopes) + per_pass]
-            try:
-                if per_pass == group:
-                    first, second = halving_batches(lambda ls, c=chunk: _forms(ls, point, seed, c, group), landscape)  # type: ignore[misc]
-                else:
-                    first, second = _forms(landscape, point, seed, chunk, group)
-            except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                per_pass = max(group, per_pass // 2 // group * group)
-                release()
-                warnings.warn(f"out of memory: going on with {per_pass} probes a pass", MemoryNote, 2)
-                continue
-            slopes += first
-            forms += second
+
+        def one_pass(smaller: Landscape, chunk: Sequence[int]) -> None:
+            first, second = _carried(smaller, point, seed, chunk, group)
+            slopes.extend(first)
+            forms.extend(second)
+
+        _in_passes(landscape, point, indices, one_pass, least=group)
         return DirectionalForms(tuple(slopes), tuple(forms))
 
-    def _per_pass(self, landscape: Landscape, point: Point, group: int) -> int:
-        largest = max(program_for(landscape.loss_function, point, batch).largest_value for batch in landscape.batches)
-        affordable = min(_MOST_PROBES_PER_PASS, _NUMBERS_PER_PASS // max(1, largest))
-        return max(group, affordable // group * group)
+
+def _in_passes(
+    landscape: Landscape,
+    point: Point,
+    indices: Sequence[int],
+    one_pass: Callable[[Landscape, Sequence[int]], None],
+    *,
+    least: int = 1,
+) -> None:
+    """Call `one_pass` on consecutive probes, on fewer where memory runs out, and then on halved batches."""
+    largest = max(program_for(landscape.loss_function, point, batch).largest_value for batch in landscape.batches)
+    affordable = min(_MOST_PROBES_PER_PASS, _NUMBERS_PER_PASS // max(1, largest), len(indices))
+    per_pass = max(least, affordable // least * least)
+    done = 0
+    while done < len(indices):
+        chunk = indices[done : done + per_pass]
+        try:
+            if per_pass == least:
+                halving_batches(lambda smaller, c=chunk: one_pass(smaller, c), landscape)  # type: ignore[misc]
+            else:
+                one_pass(landscape, chunk)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            per_pass = max(least, per_pass // 2 // least * least)
+            release()
+            warnings.warn(f"out of memory: going on with {per_pass} probes a pass", MemoryNote, 3)
+            continue
+        done += len(chunk)
 
 
-def _forms(landscape: Landscape, point: Point, seed: int, indices: Sequence[int], group: int) -> tuple[list[float], list[float]]:
+def _weighted_forms(landscape: Landscape, point: Point, seed: int, indices: Sequence[int], *, independent: bool) -> list[float]:
+    """Return twice the second-order coefficients of L, one for each probe, by adjoints."""
+    known: dict[int, Adjoints] = {}  # of the landscape's batches, as long as it is not cut
+    forms: list[float] = []
+
+    def adjoints(smaller: Landscape, place: int, batch: Batch) -> Adjoints:
+        made = known.get(place) if smaller is landscape else None
+        if made is None:
+            made = Adjoints(program_for(landscape.loss_function, point, batch), point, batch)
+            if smaller is landscape and len(landscape.batches) == 1:
+                known[place] = made
+        return made
+
+    def one_pass(smaller: Landscape, chunk: Sequence[int]) -> None:
+        rows = []
+        for place, (weight, batch) in enumerate(smaller.weighted_batches()):
+            of_batch = adjoints(smaller, place, batch)
+            names = of_batch.program.independence.names if independent else frozenset()
+            probes = _probes(point, seed, chunk, len(chunk), names, place)
+            rows.append([2 * weight * float(x) for x in of_batch.second_order(probes, len(chunk))])
+        forms.extend(_sum(column) for column in zip(*rows, strict=True))
+
+    try:
+        _in_passes(landscape, point, indices, one_pass)
+    except AdjointError:
+        return list(CollapsedTaylor().directional_forms(landscape, point, seed=seed, indices=indices).forms)
+    return forms
+
+
+def _carried(landscape: Landscape, point: Point, seed: int, indices: Sequence[int], group: int) -> tuple[list[float], list[float]]:
     """Return the slopes and the averaged forms of the probes of one pass, weighted over the batches."""
-    rows = [(weight, _one_batch(landscape, point, batch, seed, indices, group)) for weight, batch in landscape.weighted_batches()]
-    slopes = [_sum([w * first[k] for w, (first, _) in rows]) for k in range(len(indices))]
-    forms = [_sum([w * second[g] for w, (_, second) in rows]) for g in range(len(indices) // group)]
-    return slopes, forms
-
-
-def _one_batch(
-    landscape: Landscape, point: Point, batch: Batch, seed: int, indices: Sequence[int], group: int
-) -> tuple[list[float], list[float]]:
     groups = len(indices) // group
+    slopes: list[list[float]] = []
+    forms: list[list[float]] = []
+    for place, (weight, batch) in enumerate(landscape.weighted_batches()):
+        program: Program = program_for(landscape.loss_function, point, batch)
+        result = program.run(batch, _probes(point, seed, indices, groups, frozenset(), place))
+        if isinstance(result, CollapsedJet):
+            slopes.append([weight * float(x) for x in result.tangents])
+            if result.second is not None:
+                forms.append([2 * weight / group * float(x) for x in result.second])
+    zeros = [[0.0] * len(indices)], [[0.0] * groups]
+    return tuple(
+        [_sum(column) for column in zip(*(rows or zero), strict=True)] for rows, zero in zip((slopes, forms), zeros, strict=True)
+    )  # type: ignore[return-value]
 
-    def parameter(name: str) -> Any:
+
+def _probes(
+    point: Point, seed: int, indices: Sequence[int], groups: int, independent: frozenset[str], place: int
+) -> Callable[[str], CollapsedJet]:
+    """Return name ↦ θ + t v along each probe, drawn where it is needed.
+
+    Args:
+        point: θ.
+        seed: first part of the probes' address.
+        indices: second part.
+        groups: as of `CollapsedJet`.
+        independent: parameters whose directions may be replaced by noise of the same covariance.
+        place: number of the batch, part of that noise's address.
+    """
+    probes: dict[str, AddressedProbe] = {}
+
+    def parameter(name: str) -> CollapsedJet:
         tensor = point[name].detach()
+        probe = probes.setdefault(name, AddressedProbe(name, tensor, seed, indices, place))
+        return CollapsedJet(tensor, Directions(probe, independent=name in independent), None, groups)
 
-        def make(lines: range) -> Tensor:
-            return stacked_signs(name, tensor.shape, seed=seed, indices=[indices[k] for k in lines], like=tensor)
-
-        return CollapsedJet(tensor, Directions(len(indices), make, tensor.numel()), None, groups)
-
-    program: Program = program_for(landscape.loss_function, point, batch)
-    result = program.run(batch, parameter)
-    if not isinstance(result, CollapsedJet):
-        return [0.0] * len(indices), [0.0] * groups
-    second = [0.0] * groups if result.second is None else [2 / group * float(x) for x in result.second]
-    return [float(x) for x in result.tangents], second
+    return parameter
 
 
-def _sum(numbers: list[float]) -> float:
+class AddressedProbe:
+    """The signs of some probes for one parameter, by their address; see `ParameterProbe`."""
+
+    def __init__(self, name: str, like: Tensor, seed: int, indices: Sequence[int], place: int) -> None:
+        """Take the address: the parameter's name, the seed and the indices; `place` is the batch's number, for the noise."""
+        self.name = name
+        self.like = like
+        self.seed = seed
+        self.indices = indices
+        self.place = place
+        self._seen: list[Tensor] = []
+
+    @property
+    def count(self) -> int:
+        """K."""
+        return len(self.indices)
+
+    @property
+    def numbers(self) -> int:
+        """Entries of the parameter."""
+        return self.like.numel()
+
+    def stacked(self, lines: range) -> Tensor:
+        """Return the signs of some probes."""
+        chosen = [self.indices[k] for k in lines]
+        return stacked_signs(self.name, self.like.shape, seed=self.seed, indices=chosen, like=self.like)
+
+    def rows(self, places: Tensor) -> Tensor:
+        """Return rows of the signs of all probes, and remember which."""
+        self._seen.append(places.reshape(-1))
+        distinct, inverse = torch.unique(places, return_inverse=True)
+        return self._rows_of(distinct)[:, inverse.reshape(places.shape)]
+
+    def rows_seen(self) -> tuple[Tensor, Tensor] | None:
+        """Return the places and the signs of the rows given so far, if any."""
+        if not self._seen:
+            return None
+        distinct = torch.unique(torch.cat(self._seen))
+        return distinct, self._rows_of(distinct)
+
+    def _rows_of(self, distinct: Tensor) -> Tensor:
+        return signs_of_rows(self.name, self.like.shape, distinct.tolist(), seed=self.seed, indices=self.indices, like=self.like)
+
+    def noise(self, shape: tuple[int, ...]) -> Tensor:
+        """Return signs that are independent of everything else."""
+        address = f"{self.name} times batch {self.place}"
+        return stacked_signs(address, shape, seed=self.seed, indices=self.indices, like=self.like)
+
+
+def _sum(numbers: Sequence[float]) -> float:
     # Infinities of both signs have no sum.
     return math.fsum(numbers) if all(map(math.isfinite, numbers)) else math.nan

@@ -26,6 +26,10 @@ class DoubleBackward:
         """Return vᵀ∇²L(θ)v for each address; see `Engine`."""
         return halving_batches(lambda smaller: self._forms(smaller, point, seed, indices), landscape)
 
+    def laplacian_samples(self, landscape: Landscape, point: Point, *, seed: int, indices: Sequence[int]) -> list[float]:
+        """Return quadratic forms; see `Engine`."""
+        return self.quadratic_forms(landscape, point, seed=seed, indices=indices)
+
     def _forms(self, landscape: Landscape, point: Point, seed: int, indices: Sequence[int]) -> list[float]:
         leaves = {n: t.detach().requires_grad_() for n, t in point.items()}
         parts: list[list[float]] = [[] for _ in indices]

@@ -12,7 +12,7 @@ from villani_verify.points import Point
 
 
 class Engine(Protocol):
-    """Computes Hessian quadratic forms. Every engine gives the same numbers for the same probes, up to rounding."""
+    """Computes Hessian quadratic forms, the same numbers for the same probes in every engine, up to rounding."""
 
     @property
     def name(self) -> str:
@@ -26,6 +26,22 @@ class Engine(Protocol):
             point: θ.
             seed: first part of the probes' address.
             indices: second part, one for each probe.
+
+        Returns:
+            One float for each index, accumulated in float64.
+
+        Raises:
+            DeviceError: if memory runs out even in the smallest chunks.
+        """
+
+    def laplacian_samples(self, landscape: Landscape, point: Point, *, seed: int, indices: Sequence[int]) -> list[float]:
+        """Return independent samples whose mean is ΔL(θ): quadratic forms, or something with that mean that costs less.
+
+        Args:
+            landscape: gives L; its decay plays no part.
+            point: θ.
+            seed: first part of the samples' address.
+            indices: second part, one for each sample. A sample depends on its address alone, whichever others are drawn.
 
         Returns:
             One float for each index, accumulated in float64.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from villani_verify.curvature.collapsed_taylor import CollapsedTaylor
 from villani_verify.curvature.double_backward import DoubleBackward
@@ -39,9 +39,16 @@ class TaylorOrReverse:
 
     def quadratic_forms(self, landscape: Landscape, point: Point, *, seed: int, indices: Sequence[int]) -> list[float]:
         """Return vᵀ∇²L(θ)v for each address; see `Engine`."""
+        return self._tried(landscape, lambda: self._used.quadratic_forms(landscape, point, seed=seed, indices=indices))
+
+    def laplacian_samples(self, landscape: Landscape, point: Point, *, seed: int, indices: Sequence[int]) -> list[float]:
+        """Return independent samples whose mean is ΔL(θ); see `Engine`."""
+        return self._tried(landscape, lambda: self._used.laplacian_samples(landscape, point, seed=seed, indices=indices))
+
+    def _tried(self, landscape: Landscape, compute: Callable[[], list[float]]) -> list[float]:
         try:
-            return self._used.quadratic_forms(landscape, point, seed=seed, indices=indices)
+            return compute()
         except TaylorError as error:
             self._used = DoubleBackward() if landscape.dimension > _MANY_PARAMETERS else ForwardOverReverse()
-            warnings.warn(f"engine {self._used.name!r} is used: {error}", EngineNote, 2)
-        return self._used.quadratic_forms(landscape, point, seed=seed, indices=indices)
+            warnings.warn(f"engine {self._used.name!r} is used: {error}", EngineNote, 3)
+        return compute()

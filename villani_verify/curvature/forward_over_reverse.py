@@ -50,6 +50,10 @@ class ForwardOverReverse:
                 warnings.warn(f"out of memory: going on with {per_pass} probes a pass", MemoryNote, 2)
         return forms
 
+    def laplacian_samples(self, landscape: Landscape, point: Point, *, seed: int, indices: Sequence[int]) -> list[float]:
+        """Return quadratic forms; see `Engine`."""
+        return self.quadratic_forms(landscape, point, seed=seed, indices=indices)
+
 
 def stacked_forms(landscape: Landscape, point: Point, directions: Point) -> list[float]:
     """Return vᵀ∇²L(θ)v for directions stacked along a leading axis.

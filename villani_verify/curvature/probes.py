@@ -67,6 +67,28 @@ def stacked_signs(name: str, shape: torch.Size | tuple[int, ...], *, seed: int, 
     return signed.view(len(indices), -1)[:, :count].reshape(len(indices), *shape)
 
 
+def signs_of_rows(
+    name: str, shape: torch.Size | tuple[int, ...], rows: Sequence[int], *, seed: int, indices: Sequence[int], like: Tensor
+) -> Tensor:
+    """Return some rows of the signs of several probes for one tensor, shape (K, len(rows), *shape[1:]), without the others.
+
+    The generator counts, so it can start anywhere: the rows are those of `stacked_signs`, bit for bit.
+    """
+    count = math.prod(shape[1:])
+    drawn = np.empty((len(indices), len(rows), count), dtype=np.uint8)
+    for i, k in enumerate(indices):
+        generator = _bit_generator("signs", seed, k, name)
+        start = generator.state
+        for j, row in enumerate(rows):
+            # One count of the generator gives four words of 64 bits.
+            skipped, first = divmod(row * count, 256)
+            generator.state = start
+            generator.advance(skipped)
+            words = np.asarray(generator.random_raw((first + count + 63) // 64), dtype="<u8")
+            drawn[i, j] = np.unpackbits(words.view(np.uint8))[first : first + count]
+    return torch.from_numpy(drawn).to(like.device, like.dtype).mul_(2).sub_(1).reshape(len(indices), len(rows), *shape[1:])
+
+
 _HALF = 1 << 15
 
 

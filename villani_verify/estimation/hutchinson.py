@@ -1,7 +1,8 @@
 """Hutchinson's trace estimator with ±1 probes (Hutchinson 1990), and when to stop drawing.
 
 ΔL = E[vᵀ∇²L v] for independent signs v, with variance 2(‖H‖_F² − Σ_i H_ii²) for each probe (H = ∇²L): the
-diagonal adds no noise. So the decay term, a multiple of the identity on each tensor, is exact.
+diagonal adds no noise. So the decay term, a multiple of the identity on each tensor, is exact. An engine may give samples of
+less variance than quadratic forms; all that counts here is that they are independent and unbiased.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def laplacian_estimate(landscape: Landscape, point: Point, *, engine: Engine, nu
     Raises:
         ValueError: with fewer than two probes.
     """
-    return _averaged(landscape, engine, engine.quadratic_forms(landscape, point, seed=seed, indices=range(num_probes)))
+    return _averaged(landscape, engine, engine.laplacian_samples(landscape, point, seed=seed, indices=range(num_probes)))
 
 
 def laplacian_to_relative_error(
@@ -66,7 +67,7 @@ def laplacian_to_relative_error(
     share = 1.0
     while True:
         more = max(FIRST_LOOK, len(forms))
-        forms += engine.quadratic_forms(landscape, point, seed=seed, indices=range(len(forms), len(forms) + more))
+        forms += engine.laplacian_samples(landscape, point, seed=seed, indices=range(len(forms), len(forms) + more))
         share /= 2
         estimate = replace(_averaged(landscape, engine, forms), alpha_share=share)
         if not math.isfinite(estimate.value):

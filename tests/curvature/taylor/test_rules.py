@@ -203,6 +203,8 @@ def test_rule_agrees_with_nested_reverse_along_many_lines(case: Case, most_stack
     lines = [probe(point, seed=1, index=k) for k in range(4)]
     series = [nested_reverse(landscape.loss_function, point, v.get, None, order=2) for v in lines]
     slopes, forms = [s[1] for s in series], [2 * s[2] for s in series]
+    weighted = CollapsedTaylor().quadratic_forms(landscape, point, seed=1, indices=range(4))
+    assert weighted == pytest.approx(forms, rel=RTOL, abs=RTOL * (1 + max(map(abs, forms))))
     for group in (1, 2, 4):
         found = CollapsedTaylor().directional_forms(landscape, point, seed=1, indices=range(4), group=group)
         expected = [sum(forms[i : i + group]) / group for i in range(0, 4, group)]

@@ -15,46 +15,93 @@ so the sum over a group can be carried instead of its terms (collapsed Taylor mo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, vmap
 
 from villani_verify.curvature.taylor.jet import Jet, ScalarSeries, value_of, zero_like
+from villani_verify.curvature.taylor.table import matrix_product
 
 # Directions of a parameter with more entries than this, all lines together, are made one by one: 64 MiB in float32.
 _MOST_STACKED = 1 << 24
 
 
+class ParameterProbe(Protocol):
+    """The signs of K probes for one parameter, drawn where they are needed."""
+
+    @property
+    def count(self) -> int:
+        """K."""
+
+    @property
+    def numbers(self) -> int:
+        """Entries of the parameter."""
+
+    def stacked(self, lines: range) -> Tensor:
+        """Return the signs of some probes, shape (len(lines), *shape of the parameter)."""
+
+    def rows(self, places: Tensor) -> Tensor:
+        """Return rows of the signs of all probes, shape (K, *shape of places, …), and remember which."""
+
+    def rows_seen(self) -> tuple[Tensor, Tensor] | None:
+        """Return the places, in order and each once, and the signs (K, places, …) of the rows given so far, if any."""
+
+    def noise(self, shape: tuple[int, ...]) -> Tensor:
+        """Return signs that are independent of everything else, shape (K, *shape)."""
+
+
 class Directions:
     """The first-order coefficients of a parameter, made when they are needed.
 
-    Linear maps (a transpose before a matrix product, a look-up in an embedding) are kept and applied to what is made, so
-    that of a large parameter only one tensor exists at a time.
+    Linear maps (a transpose before a matrix product) are kept and applied to what is made, so that of a large parameter only
+    one tensor exists at a time.
 
     Attributes:
-        count: K.
-        make: indices of lines ↦ their tensors, stacked; called more than once.
-        numbers: entries of one line's tensor.
+        probe: the signs.
+        independent: whether the rows that were not looked up are independent of whatever they are multiplied with.
+            Products then leave out terms of mean zero: only the expectation of second-order coefficients is kept.
     """
 
-    __slots__ = ("_stacked", "count", "make", "numbers")
+    __slots__ = ("_function", "_stacked", "independent", "probe")
 
-    def __init__(self, count: int, make: Callable[[range], Tensor], numbers: int) -> None:
-        self.count = count
-        self.make = make
-        self.numbers = numbers
+    def __init__(
+        self, probe: ParameterProbe, *, independent: bool = False, function: Callable[[Tensor], Tensor] | None = None
+    ) -> None:
+        """Take the signs and a linear map that is applied to them."""
+        self.probe = probe
+        self.independent = independent
+        self._function = function
         self._stacked: Tensor | None = None
+
+    @property
+    def count(self) -> int:
+        """K."""
+        return self.probe.count
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Directions:
         """Return the same with a linear map applied to each tensor."""
-        each = vmap(function)
-        return Directions(self.count, lambda lines: each(self.make(lines)), self.numbers)
+        inner = self._function
+        both = function if inner is None else lambda c: function(inner(c))
+        return Directions(self.probe, independent=self.independent, function=both)
+
+    def dependent(self) -> Directions:
+        """Return the same, taken to depend on what they are multiplied with."""
+        return Directions(self.probe, function=self._function)
+
+    def look_up(self, places: Tensor) -> Tensor | None:
+        """Return rows of the parameter's own signs, or None if a map stands before."""
+        return self.probe.rows(places) if self._function is None else None
+
+    def make(self, lines: range) -> Tensor:
+        """Return the tensors of some lines, stacked."""
+        drawn = self.probe.stacked(lines)
+        return drawn if self._function is None else vmap(self._function)(drawn)
 
     @property
     def large(self) -> bool:
         """Whether they are better made one at a time."""
-        return self.count * self.numbers > _MOST_STACKED
+        return self.count * self.probe.numbers > _MOST_STACKED
 
     def stacked(self) -> Tensor:
         """Return all of them, shape (K, …), and keep them."""
@@ -101,6 +148,13 @@ class CollapsedJet(Jet):
         first = self.first.map(linear_part) if isinstance(self.first, Directions) else each(self.first)
         return CollapsedJet(function(self.value), first, None if self.second is None else each(self.second), self.groups)
 
+    def sourceless(self, *, independent: bool) -> CollapsedJet:
+        """Return the same without a_2, and unless `independent` with directions that count as dependent from here on."""
+        first = self.first
+        if isinstance(first, Directions) and not independent:
+            first = first.dependent()
+        return CollapsedJet(self.value, first, None, self.groups)
+
     def compose(self, function: ScalarSeries) -> CollapsedJet:
         """Return f(a): f_0, f_1 a_1 and f_1 a_2 + f_2 Σ a_1²."""
         f = [*function(self.value, 2), None, None][:3]
@@ -130,6 +184,8 @@ class CollapsedJet(Jet):
         if function is torch.mul:
             return self._multiplied(other)
         value = function(self.value, other.value)
+        if self._is_independent or other._is_independent:
+            return self._times_independent(function, other, value)
         if isinstance(other.first, Directions) and other.first.large:
             return self._times_directions(function, other, value)
         if isinstance(self.first, Directions) and self.first.large:
@@ -139,6 +195,48 @@ class CollapsedJet(Jet):
         first += vmap(lambda b: function(self.value, b))(others)
         second = self._reduced(vmap(function)(own, others))
         return CollapsedJet(value, first, self._second_of_product(function, other, second), self.groups)
+
+    @property
+    def _is_independent(self) -> bool:
+        return isinstance(self.first, Directions) and self.first.independent
+
+    def look_up(self, places: Tensor, function: Callable[[Tensor], Tensor]) -> CollapsedJet:
+        """Return the rows at `places`, which `function` looks up, drawing no others of a parameter's directions."""
+        first = self.first.look_up(places) if isinstance(self.first, Directions) else None
+        if first is None:
+            return self.linear(function)
+        second = None if self.second is None else vmap(function)(self.second)
+        return CollapsedJet(function(self.value), first, second, self.groups)
+
+    def _times_independent(self, function: Callable[[Any, Any], Tensor], other: CollapsedJet, value: Tensor) -> CollapsedJet:
+        """Return f(a, b), one of them a parameter, without the part of Σ f(a_1, b_1) whose mean is zero."""
+        second = None
+        for part, rest in ((self.second, lambda a: function(a, other.value)), (other.second, lambda b: function(self.value, b))):
+            if part is not None:
+                term = vmap(rest)(part)
+                second = term if second is None else second.add_(term)
+        first = self._moved(function, other)
+        if function is not matrix_product or not other._is_independent:
+            first += other._moved(lambda b, a: function(a, b), self)
+            return CollapsedJet(value, first, second, self.groups)
+        assert isinstance(other.first, Directions)
+        across = _across(self.value, other)
+        seen = other.first.probe.rows_seen()
+        if seen is not None:
+            # A tied matrix: the columns of the rows that were looked up depend on what they are multiplied with.
+            columns, signs = seen
+            across[..., columns] = torch.matmul(self.value, signs.mT)
+            second = _zeros(self.groups, value).contiguous() if second is None else second
+            second[..., columns] += self._reduced(torch.matmul(self.tangents, signs.mT))
+        return CollapsedJet(value, first.add_(across), second, self.groups)
+
+    def _moved(self, function: Callable[[Any, Any], Tensor], other: CollapsedJet) -> Tensor:
+        """Return f(a_1, b_0), with one direction of a large parameter in memory at a time."""
+        if isinstance(self.first, Directions) and self.first.large:
+            made = self.first.make
+            rows = [function(made(range(k, k + 1))[0], other.value) for k in range(self.first.count)]
+            return torch.stack(rows)
+        return vmap(lambda a: function(a, other.value))(self.tangents)
 
     def _times_directions(self, function: Callable[[Any, Any], Tensor], weight: CollapsedJet, value: Tensor) -> CollapsedJet:
         """Return f(a, W) for a parameter W, with one of its directions in memory at a time."""
@@ -163,19 +261,21 @@ class CollapsedJet(Jet):
 
     def _multiplied(self, other: CollapsedJet) -> CollapsedJet:
         """Return the elementwise product."""
+        independent = self._is_independent or other._is_independent
         if other is self:
-            second = self._summed_squares()
+            squares = self._summed_squares()
             if self.second is not None:
-                second.addcmul_(self.second, self.value, value=2)
-            return CollapsedJet(self.value * self.value, self.tangents * (2 * self.value), second, self.groups)
+                squares.addcmul_(self.second, self.value, value=2)
+            return CollapsedJet(self.value * self.value, self.tangents * (2 * self.value), squares, self.groups)
         value = self.value * other.value
         dims = value.dim()
         a, b = _aligned(self.tangents, dims), _aligned(other.tangents, dims)
         first = torch.addcmul(a * other.value, b, self.value) if a.dtype == b.dtype else a * other.value + b * self.value
-        second = self._reduced(a * b)
+        second = None if independent else self._reduced(a * b)
         for mine, factor in ((self.second, other.value), (other.second, self.value)):
             if mine is not None:
-                second = second + _aligned(mine, dims) * factor
+                term = _aligned(mine, dims) * factor
+                second = term if second is None else second + term
         return CollapsedJet(value, first, second, self.groups)
 
     @classmethod
@@ -210,6 +310,22 @@ class CollapsedJet(Jet):
     def _reduced(self, terms: Tensor) -> Tensor:
         """Sum K terms over each group."""
         return terms if len(terms) == self.groups else terms.unflatten(0, (self.groups, -1)).sum(1)
+
+
+def _across(x: Tensor, weight: CollapsedJet) -> Tensor:
+    """Return x V for each direction V of a matrix, or something of the same mean and covariance that costs less.
+
+    x V has mean zero and covariance (x xᵀ) ⊗ I over rows and columns. So has R z with R Rᵀ = x xᵀ and independent signs z, and
+    with fewer rows (tokens) than columns (features) in x, R is smaller than x: the whole V is then never drawn.
+    """
+    directions = weight.first
+    assert isinstance(directions, Directions)
+    if x.dim() != 2 or 2 * len(x) > x.shape[1]:
+        return weight._moved(lambda b, a: matrix_product(a, b), CollapsedJet(x, x[None], None, 1))
+    kind = torch.promote_types(x.dtype, weight.value.dtype)
+    # xᵀ = Q Rᵀ: without squaring x, which would cost half the digits.
+    root = torch.linalg.qr(x.to(torch.promote_types(kind, torch.float32)).T, mode="r").R.T.to(kind)
+    return torch.matmul(root, directions.probe.noise((root.shape[1], weight.value.shape[1])).to(kind))
 
 
 def _zeros(groups: int, like: Tensor) -> Tensor:

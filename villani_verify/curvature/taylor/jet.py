@@ -42,6 +42,10 @@ class Jet(ABC):
         """Apply a linear map to each coefficient."""
         return self.affine(function, function)
 
+    def look_up(self, places: Tensor, function: Callable[[Tensor], Tensor]) -> Self:
+        """Apply a linear map that takes the rows at `places`."""
+        return self.linear(function)
+
     @abstractmethod
     def compose(self, function: ScalarSeries) -> Self:
         """Return f(a) for an elementwise f."""

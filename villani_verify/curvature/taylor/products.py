@@ -9,23 +9,29 @@ from torch import Tensor
 
 from villani_verify.curvature.taylor import analytic
 from villani_verify.curvature.taylor.jet import Jet, add, multiply, product
-from villani_verify.curvature.taylor.table import aten, bilinear, rule, same_dtype
+from villani_verify.curvature.taylor.table import aten, bilinear, matrix_product, rule, same_dtype
 
-bilinear(aten.mm.default, aten.bmm.default, aten.mv.default, aten.dot.default, aten.outer.default, aten.matmul.default)
+bilinear(aten.dot.default, aten.outer.default)
 
 rule(aten.mul.Tensor, aten.mul.Scalar)(multiply)
+
+
+@rule(aten.mm.default, aten.bmm.default, aten.mv.default, aten.matmul.default)
+def matrix_product_of(left: Any, right: Any) -> Any:
+    """`left` @ `right`."""
+    return product(matrix_product, left, right)
 
 
 @rule(aten.addmm.default, aten.addmv.default)
 def addmm(bias: Any, left: Any, right: Any, *, beta: float = 1, alpha: float = 1) -> Any:
     """beta·bias + alpha·(left @ right)."""
-    return add(_scaled(beta, bias), _scaled(alpha, _matrix_product(left, right)))
+    return add(_scaled(beta, bias), _scaled(alpha, matrix_product_of(left, right)))
 
 
 @rule(aten.baddbmm.default)
 def baddbmm(bias: Any, left: Any, right: Any, *, beta: float = 1, alpha: float = 1) -> Any:
     """beta·bias + alpha·(left @ right), batched."""
-    return add(_scaled(beta, bias), _scaled(alpha, _matrix_product(left, right)))
+    return add(_scaled(beta, bias), _scaled(alpha, matrix_product_of(left, right)))
 
 
 @rule(aten.convolution.default)
@@ -101,10 +107,6 @@ def lerp(start: Any, end: Any, weight: Any) -> Any:
 def hypot(left: Any, right: Any) -> Any:
     """√(a² + b²)."""
     return add(multiply(left, left), multiply(right, right)).compose(analytic.sqrt)
-
-
-def _matrix_product(left: Any, right: Any) -> Any:
-    return product(lambda a, b: torch.matmul(*same_dtype(a, b)), left, right)
 
 
 def _scaled(factor: float, x: Any) -> Any:

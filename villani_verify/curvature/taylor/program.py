@@ -25,14 +25,27 @@ from torch.utils import _pytree as pytree
 
 from villani_verify.batches import Batch
 from villani_verify.curvature.taylor import piecewise, products, reductions, shapes  # noqa: F401  they fill the table
+from villani_verify.curvature.taylor.independence import Independence, independence
 from villani_verify.curvature.taylor.jet import Jet
 from villani_verify.curvature.taylor.table import RULES, TaylorError, aten
 from villani_verify.losses import LossFunction
+from villani_verify.memory import is_out_of_memory
 from villani_verify.points import Point
 
 # Decomposed, these become piecewise formulas whose derivatives are wrong at the seam, though the function is smooth.
 _KEPT_WHOLE = (aten.softplus.default, aten.log_sigmoid_forward.default, aten.logaddexp.default, aten.logsumexp.default)
 _FAILURES = (ArithmeticError, AssertionError, AttributeError, LookupError, NotImplementedError, RuntimeError, TypeError, ValueError)
+
+
+class AdjointError(TaylorError):
+    """The exported loss cannot be differentiated backward."""
+
+
+# What stands for operations that reverse mode does not differentiate, or hides: the series pass through `detach`.
+_DIFFERENTIABLE: Mapping[Any, Callable[..., Tensor]] = {
+    aten.detach.default: aten.alias.default,
+    aten.copy.default: lambda x, source, *_: source.to(x.dtype).expand(x.shape).clone(),
+}
 
 
 @dataclass(frozen=True)
@@ -46,6 +59,7 @@ class Program:
         inputs: placeholders of the batch's tensors, in the order of its leaves.
         output: node of the loss.
         last_use: node → the values that nothing after it needs.
+        independence: the parameters that meet everything else in one product.
         largest_value: entries of the largest tensor computed on the way.
     """
 
@@ -56,8 +70,16 @@ class Program:
     output: fx.Node
     last_use: Mapping[fx.Node, tuple[fx.Node, ...]]
     largest_value: int
+    independence: Independence
 
-    def run(self, batch: Batch, parameter: Callable[[str], Any], *, declared: torch.dtype | None = None) -> Any:
+    def run(
+        self,
+        batch: Batch,
+        parameter: Callable[[str], Any],
+        *,
+        declared: torch.dtype | None = None,
+        after: Callable[[fx.Node, Any], Any] | None = None,
+    ) -> Any:
         """Return the loss: a jet, or a tensor if it does not move.
 
         Args:
@@ -66,6 +88,7 @@ class Program:
                 size of the model need be kept.
             declared: if given, casts of jets to this dtype or a finer one are left out, so that a model declared float32
                 and run in float64 is the function that it computes in exact arithmetic.
+            after: if given, called with each operation and its result, and returns what goes on in its place.
 
         Raises:
             TaylorError: if an operation has no rule.
@@ -82,9 +105,51 @@ class Program:
                 options = fx.node.map_arg(node.kwargs, fetch)
                 values[node] = _apply(node, arguments, dict(options), declared)
                 del arguments, options
+                if after is not None:
+                    values[node] = after(node, values[node])
                 for finished in self.last_use.get(node, ()):
                     values.pop(finished, None)
             return fetch(self.output)
+
+    def adjoints(self, batch: Batch, point: Point) -> dict[fx.Node, Tensor]:
+        """Return ∂L/∂a for the tensor a that each operation gives, where L depends on it; one backward pass.
+
+        Args:
+            batch: of the shapes the program was exported with.
+            point: θ.
+
+        Raises:
+            AdjointError: if reverse mode has no rule for an operation.
+        """
+        try:
+            return self._adjoints(batch, point)
+        except torch.OutOfMemoryError:
+            raise
+        except (NotImplementedError, RuntimeError) as e:
+            if is_out_of_memory(e):
+                raise
+            raise AdjointError(f"reverse mode has no rule for an operation of the exported loss: {e}") from e
+
+    def _adjoints(self, batch: Batch, point: Point) -> dict[fx.Node, Tensor]:
+        values: dict[fx.Node, Any] = dict(self.constants)
+        values.update(zip(self.inputs, pytree.tree_leaves((batch,)), strict=True))
+        values.update({node: point[name].detach().requires_grad_() for node, name in self.parameters.items()})
+        with torch.enable_grad():
+            for node in self.nodes:
+                target: Any = _DIFFERENTIABLE.get(node.target, node.target)
+                arguments: Any = fx.node.map_arg(node.args, values.__getitem__)
+                options: Any = fx.node.map_arg(node.kwargs, values.__getitem__)
+                values[node] = None if "_assert" in str(target) else target(*arguments, **options)
+        results: dict[int, fx.Node] = {}
+        for node in self.nodes:  # two nodes may give one tensor, whose adjoint counts once
+            if isinstance(values[node], Tensor) and values[node].requires_grad:
+                results.setdefault(id(values[node]), node)
+        loss = values[self.output]
+        if not loss.requires_grad:
+            return {}
+        wanted = list(results.values())
+        found = torch.autograd.grad(loss, [values[node] for node in wanted], allow_unused=True)
+        return {node: adjoint for node, adjoint in zip(wanted, found, strict=True) if adjoint is not None}
 
 
 def export_program(loss: LossFunction, point: Point, batch: Batch) -> Program:
@@ -194,7 +259,10 @@ def _program_of(exported: torch.export.ExportedProgram, names: list[str]) -> Pro
     nodes = tuple(n for n in exported.graph.nodes if n.op == "call_function")
     (result,) = exported.graph_signature.user_outputs
     output = next(n for n in exported.graph.nodes if n.name == result)
-    return Program(nodes, parameters, constants, tuple(inputs), output, _last_uses(nodes, output), _largest(nodes))
+    return Program(
+        nodes, parameters, constants, tuple(inputs), output, _last_uses(nodes, output), _largest(nodes),
+        independence(nodes, parameters, output),
+    )  # fmt: skip
 
 
 def _largest(nodes: tuple[fx.Node, ...]) -> int:

@@ -17,9 +17,15 @@ linear(
     aten.squeeze.dims, aten.flip.default, aten.roll.default, aten.diagonal.default, aten.diag_embed.default, aten.tril.default,
     aten.triu.default, aten.repeat.default, aten.neg.default, aten.sum.default, aten.sum.dim_IntList, aten.mean.default,
     aten.mean.dim, aten.cumsum.default, aten.index.Tensor, aten.index_select.default, aten.gather.default,
-    aten.embedding.default, aten.trace.default, aten.unfold.default, aten.avg_pool1d.default, aten.avg_pool2d.default,
+    aten.trace.default, aten.unfold.default, aten.avg_pool1d.default, aten.avg_pool2d.default,
     aten._adaptive_avg_pool2d.default, aten.contiguous.default, aten.lift_fresh_copy.default, aten.rot90.default,
 )  # fmt: skip
+
+
+@rule(aten.embedding.default)
+def embedding(x: Jet, places: Tensor, *options: Any) -> Jet:
+    """Look up rows."""
+    return x.look_up(places, lambda c: aten.embedding.default(c, places, *options))
 
 
 @rule(aten.view.default, aten.reshape.default, aten._unsafe_view.default)

@@ -1,0 +1,68 @@
+"""Second-order coefficients of the loss for each line, without carrying them through the graph.
+
+Write a_2 = (linear part of the arguments' a_2) + s for each operation, where the source s is quadratic in first-order
+coefficients alone: f_2 a_1² for an elementwise f, f(a_1, b_1) for a bilinear one. The loss is linear in all these sources, and the
+factor of each is the adjoint Ā = ∂L/∂a of the operation's result, so
+
+    L_2 = Σ over operations ⟨Ā, s⟩.
+
+One backward pass at θ gives every Ā, for all lines; then a line costs its first-order coefficients only, and each
+keeps a number of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from villani_verify.batches import Batch
+from villani_verify.curvature.taylor.collapsed import CollapsedJet
+from villani_verify.curvature.taylor.program import Program
+from villani_verify.points import Point
+
+
+class Adjoints:
+    """Ā = ∂L/∂a for the results of a program's operations, at one θ and batch.
+
+    Attributes:
+        program: the graph of the loss.
+        batch: of the shapes the program was exported with.
+    """
+
+    def __init__(self, program: Program, point: Point, batch: Batch) -> None:
+        """Run the program once forward and once backward."""
+        self.program = program
+        self.batch = batch
+        self._of = program.adjoints(batch, point)
+
+    def second_order(self, parameter: Callable[[str], Any], count: int) -> Tensor:
+        """Return L_2 along `count` lines, float64.
+
+        Args:
+            parameter: name → `CollapsedJet` of that many lines and groups, at the same θ.
+            count: K.
+        """
+        totals: list[Tensor] = []
+        settled = self.program.independence.path
+
+        def collect(node: fx.Node, value: Any) -> Any:
+            if not isinstance(value, CollapsedJet):
+                return value
+            if value.second is None:
+                self._of.pop(node, None)  # linear in what moves: it never has a source
+            elif node in self._of:
+                totals.append(_inner(value.second, self._of[node]))
+            return value.sourceless(independent=node in settled)
+
+        result = self.program.run(self.batch, parameter, after=collect)
+        if not totals or not isinstance(result, CollapsedJet):
+            return torch.zeros(count, dtype=torch.float64)
+        return torch.stack(totals).sum(0)
+
+
+def _inner(sources: Tensor, adjoint: Tensor) -> Tensor:
+    # In pieces of one line: sums over a vocabulary in float32 would lose digits.
+    return torch.stack([(source * adjoint).sum(dtype=torch.float64) for source in sources])
