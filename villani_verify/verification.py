@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -18,6 +18,8 @@ from villani_verify.criteria.result import CriterionResult, Status
 from villani_verify.criteria.settings import Progress, Settings, silent
 from villani_verify.criteria.smoothness import smoothness
 from villani_verify.curvature.engine import engine_for
+from villani_verify.curvature.gradient_check import GradientCheck, gradient_check
+from villani_verify.curvature.probes import derive_seed
 from villani_verify.environment import describe_environment
 from villani_verify.errors import RequestError
 from villani_verify.landscape import Landscape
@@ -50,6 +52,7 @@ class Verification:
         environment: machine and versions.
         notes: what went otherwise than asked, such as smaller chunks after running out of memory.
         interrupted: whether the work was stopped before every criterion asked for was finished.
+        gradient_check: the gradient at θ₀ against the loss's values; None where Taylor arithmetic cannot expand the loss.
     """
 
     landscape: Landscape
@@ -62,6 +65,7 @@ class Verification:
     environment: Mapping[str, Any]
     notes: tuple[str, ...] = ()
     interrupted: bool = False
+    gradient_check: GradientCheck | None = None
 
     @property
     def verdict_as_expected(self) -> bool:
@@ -93,6 +97,7 @@ class Verification:
             "critical_temperature": _critical_temperatures(self.results),
             "verdict_as_expected": self.verdict_as_expected,
             "interrupted": self.interrupted,
+            "gradient_check": None if self.gradient_check is None else asdict(self.gradient_check),
             "notes": list(self.notes),
         })  # fmt: skip
 
@@ -148,6 +153,7 @@ def verify(
     results: list[CriterionResult] = []
     with collected_notes() as notes:
         landscape.check()
+        so_far = replace(so_far, gradient_check=gradient_check(landscape, seed=derive_seed(seed, "gradient check")))
         for i, name in enumerate(chosen, start=1):
             results.append(CRITERIA[name](landscape, plan, settings))
             if on_result is not None and i < len(chosen):

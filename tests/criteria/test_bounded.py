@@ -57,9 +57,11 @@ def test_a_falling_critical_temperature_refutes_for_every_s() -> None:
     assert found.every_temperature
     assert found.fit.exponent == pytest.approx(-2)
     assert found.bound == pytest.approx(1e-2)  # the largest over the decade, at r = 10
-    constant = bounded_family(power(0.01), (), LEVEL)
-    assert constant is not None
-    assert not constant.every_temperature
+    # However exactly the exponent is known: a drift is not a fall.
+    for exponent in (0.01, 0.0, -0.01, -0.2):
+        constant = bounded_family(power(exponent), (), LEVEL)
+        assert constant is not None
+        assert not constant.every_temperature
 
 
 @pytest.mark.parametrize("exponent", [0.3, 0.5, 1.0, 2.0])

@@ -112,7 +112,7 @@ def test_a_dead_branch_is_found_by_drawing(name: str) -> None:
     assert family.zeroed
     # The function does not change while the parameters grow tenfold.
     losses = [p["loss"] for p in witness["claimed"]]
-    assert losses == pytest.approx([losses[0]] * len(losses), rel=1e-9)
+    assert losses == pytest.approx([losses[0]] * len(losses), rel=1e-6)  # up to the eps of an RMSNorm
     radii = [p["radius"] for p in witness["claimed"]]
     assert radii[-1] > 9.99 * radii[0]
     assert all(p["critical_temperature"]["interval"][1] < witness["temperature"] for p in witness["claimed"])

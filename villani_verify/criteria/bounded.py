@@ -87,7 +87,8 @@ def _by_temperature(last: list[PointMeasurement], temperatures: Sequence[float],
     hot = [s for s in temperatures if s > bound]
     if temperatures and not hot:
         return None
-    falling = fit.interval(level)[1] < 0
+    # As for growing: a fall slower than r^−0.25 cannot be told from a constant there.
+    falling = fit.interval(level)[1] < -LARGEST_BOUNDED_EXPONENT
     return BoundedFamily("temperature", min(hot) if hot else max(2 * bound, _SMALLEST), falling, bound, fit)
 
 

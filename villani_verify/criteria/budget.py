@@ -97,7 +97,7 @@ def budget_for(name: str, dimension: int) -> Budget:
         # A hundred million parameters: one probe takes seconds on a processor, and order 4 is the least that is asked for.
         plan = Budget(
             name, num_probes=10, rays=2, radii=4, decades=1.0, growth_rays=3, growth_decades=2.0, descent_steps=2, tail_samples=12,
-            family_draws=40, family_candidates=3, family_reach=3e3, family_radii=4, screening_probes=0, family_probes=10,
+            family_draws=40, family_candidates=3, family_reach=3e3, family_radii=4, screening_probes=0, family_probes=24,
             smooth_rays=1, smooth_intervals=2, derivative_order=4, settled_halvings=2, remainder_decades=3,
         )  # fmt: skip
     return replace(

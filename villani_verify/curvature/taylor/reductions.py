@@ -126,10 +126,18 @@ def _linear(x: Any, function: Callable[[Tensor], Tensor]) -> Any:
 def _centred(x: Jet, dim: int) -> Jet:
     """`x` − m, where m(t) is the largest value at t = 0 and in every higher order the mean by the weights softmax(x_0).
 
-    So the second-order terms sum (a_1 − mean)² and not a_1², from which mean² would have to be taken away again.
+    So the second-order terms sum (a_1 − mean)² and not a_1², from which mean² would have to be taken away again. Before that the
+    coefficient at the largest value is taken away: where one weight is nearly 1 the mean is nearly that coefficient, and what
+    is left of it would be rounding.
     """
     weights = torch.softmax(x.value, dim)
-    return x.affine(lambda c: c - c.amax(dim, keepdim=True), lambda c: c - (weights * c).sum(dim, keepdim=True))
+    largest, place = x.value.max(dim, keepdim=True)
+
+    def without_mean(c: Tensor) -> Tensor:
+        shifted = c - c.gather(dim, place)
+        return shifted - (weights * shifted).sum(dim, keepdim=True)
+
+    return x.affine(lambda c: c - largest, without_mean)
 
 
 def _mean_square(x: Jet, dims: Sequence[int]) -> Jet:
