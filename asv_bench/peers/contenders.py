@@ -33,7 +33,7 @@ class Logits(nn.Module):
         return logits[:, :-1].reshape(-1, logits.shape[-1])
 
 
-def _parts(landscape: Landscape) -> tuple[nn.Module, Tensor, Tensor]:
+def parts(landscape: Landscape) -> tuple[nn.Module, Tensor, Tensor]:
     """Return the wrapped model with θ₀ in it, the tokens and the targets, one batch."""
     (tokens,) = landscape.batches
     model = landscape.loss_function.model
@@ -84,7 +84,7 @@ def curvlinops(landscape: Landscape) -> Forms:
     """curvlinops: the Hessian as a linear operator on flat vectors."""
     from curvlinops import HessianLinearOperator
 
-    model, tokens, targets = _parts(landscape)
+    model, tokens, targets = parts(landscape)
     operator = HessianLinearOperator(
         model, nn.CrossEntropyLoss(), list(model.parameters()), [(tokens, targets)], check_deterministic=False,
         num_data=len(targets),
@@ -102,7 +102,7 @@ def pyhessian(landscape: Landscape) -> Forms:
     from pyhessian import hessian
     from pyhessian.utils import group_product, hessian_vector_product
 
-    model, tokens, targets = _parts(landscape)
+    model, tokens, targets = parts(landscape)
     kept: Any = hessian(model, nn.CrossEntropyLoss(), data=(tokens, targets), cuda=False)
 
     def form(index: int) -> float:
@@ -116,7 +116,7 @@ def eigenthings(landscape: Landscape) -> Forms:
     """hessian-eigenthings: its operator on flat vectors."""
     from hessian_eigenthings.operators.hessian import HessianOperator
 
-    model, tokens, targets = _parts(landscape)
+    model, tokens, targets = parts(landscape)
     loss = nn.CrossEntropyLoss()
     operator = HessianOperator(model, [(tokens, targets)], lambda m, batch: loss(m(batch[0]), batch[1]))
 

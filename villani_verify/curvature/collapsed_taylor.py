@@ -1,4 +1,4 @@
-"""Forward only: vᵀ∇²L v for several probes at once by collapsed Taylor arithmetic, without a graph or a d-sized gradient."""
+"""The engine of Taylor arithmetic: vᵀ∇²L v for several probes at once from a forward pass, and cheaper samples of ΔL."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
 from villani_verify.batches import Batch
-from villani_verify.curvature.probes import signs_of_rows, stacked_signs
+from villani_verify.curvature.addressed_probe import AddressedProbe
 from villani_verify.curvature.taylor.collapsed import CollapsedJet, Directions
 from villani_verify.curvature.taylor.program import AdjointError, Program, program_for
 from villani_verify.curvature.taylor.weighted import Adjoints
@@ -130,7 +127,7 @@ def _in_passes(
 
 def _weighted_forms(landscape: Landscape, point: Point, seed: int, indices: Sequence[int], *, independent: bool) -> list[float]:
     """Return twice the second-order coefficients of L, one for each probe, by adjoints."""
-    known: dict[int, Adjoints] = {}  # of the landscape's batches, as long as it is not cut
+    known: dict[int, Adjoints] = {}  # of the only batch, as long as it is not cut
     forms: list[float] = []
 
     def adjoints(smaller: Landscape, place: int, batch: Batch) -> Adjoints:
@@ -196,55 +193,6 @@ def _probes(
         return CollapsedJet(tensor, Directions(probe, independent=name in independent), None, groups)
 
     return parameter
-
-
-class AddressedProbe:
-    """The signs of some probes for one parameter, by their address; see `ParameterProbe`."""
-
-    def __init__(self, name: str, like: Tensor, seed: int, indices: Sequence[int], place: int) -> None:
-        """Take the address: the parameter's name, the seed and the indices; `place` is the batch's number, for the noise."""
-        self.name = name
-        self.like = like
-        self.seed = seed
-        self.indices = indices
-        self.place = place
-        self._seen: list[Tensor] = []
-
-    @property
-    def count(self) -> int:
-        """K."""
-        return len(self.indices)
-
-    @property
-    def numbers(self) -> int:
-        """Entries of the parameter."""
-        return self.like.numel()
-
-    def stacked(self, lines: range) -> Tensor:
-        """Return the signs of some probes."""
-        chosen = [self.indices[k] for k in lines]
-        return stacked_signs(self.name, self.like.shape, seed=self.seed, indices=chosen, like=self.like)
-
-    def rows(self, places: Tensor) -> Tensor:
-        """Return rows of the signs of all probes, and remember which."""
-        self._seen.append(places.reshape(-1))
-        distinct, inverse = torch.unique(places, return_inverse=True)
-        return self._rows_of(distinct)[:, inverse.reshape(places.shape)]
-
-    def rows_seen(self) -> tuple[Tensor, Tensor] | None:
-        """Return the places and the signs of the rows given so far, if any."""
-        if not self._seen:
-            return None
-        distinct = torch.unique(torch.cat(self._seen))
-        return distinct, self._rows_of(distinct)
-
-    def _rows_of(self, distinct: Tensor) -> Tensor:
-        return signs_of_rows(self.name, self.like.shape, distinct.tolist(), seed=self.seed, indices=self.indices, like=self.like)
-
-    def noise(self, shape: tuple[int, ...]) -> Tensor:
-        """Return signs that are independent of everything else."""
-        address = f"{self.name} times batch {self.place}"
-        return stacked_signs(address, shape, seed=self.seed, indices=self.indices, like=self.like)
 
 
 def _sum(numbers: Sequence[float]) -> float:

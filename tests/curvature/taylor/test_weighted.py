@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from villani_verify.curvature.addressed_probe import AddressedProbe
+from villani_verify.curvature.taylor.collapsed import CollapsedJet, Directions
+from villani_verify.curvature.taylor.program import program_for
+from villani_verify.curvature.taylor.weighted import Adjoints
+from villani_verify.landscape import Landscape
+
+F64 = torch.float64
+
+
+def landscape() -> Landscape:
+    """L = Σ sin(2x)² + 9: views, a product and an elementwise function."""
+    theta = torch.tensor([0.3, -1.2, 2.0], dtype=F64)
+    return Landscape.from_function(lambda x: torch.sin(2 * x).square().sum() + 9, 3, initial=theta)
+
+
+def second_order(adjoints: Adjoints, one: Landscape, count: int) -> Tensor:
+    probes = {n: AddressedProbe(n, t, seed=1, indices=range(count), place=0) for n, t in one.initial.items()}
+    return adjoints.second_order(lambda n: CollapsedJet(one.initial[n], Directions(probes[n]), None, count), count)
+
+
+def test_adjoints_are_derivatives_by_intermediate_results() -> None:
+    one = landscape()
+    program = program_for(one.loss_function, one.initial, None)
+    found = program.adjoints(None, one.initial)
+    x = one.initial["theta"]
+    (sine,) = [node for node in found if "sin" in node.name]
+    assert torch.allclose(found[sine], 2 * torch.sin(2 * x))
+    assert found[program.output].item() == 1.0
+
+
+def test_the_sum_of_sources_is_the_second_coefficient() -> None:
+    one = landscape()
+    adjoints = Adjoints(program_for(one.loss_function, one.initial, None), one.initial, None)
+    # L'' = 8 cos 4x in every coordinate, the signs' squares are 1, and L₂ = L''/2.
+    expected = float(4 * torch.cos(4 * one.initial["theta"]).sum())
+    for count in (3, 1):  # again, after the adjoints of linear operations were dropped
+        assert second_order(adjoints, one, count).tolist() == pytest.approx([expected] * count, rel=1e-13)
+
+
+def test_a_loss_that_does_not_move() -> None:
+    one = Landscape.from_function(lambda x: x.new_tensor(5.0), 2)
+    adjoints = Adjoints(program_for(one.loss_function, one.initial, None), one.initial, None)
+    assert second_order(adjoints, one, 2).tolist() == [0.0, 0.0]

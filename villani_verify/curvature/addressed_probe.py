@@ -1,0 +1,57 @@
+"""The signs of several probes for one parameter, drawn from their address where Taylor arithmetic needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from villani_verify.curvature.probes import signs_of_rows, stacked_signs
+
+
+class AddressedProbe:
+    """The signs of some probes for one parameter, by their address; see `ParameterProbe`."""
+
+    def __init__(self, name: str, like: Tensor, seed: int, indices: Sequence[int], place: int) -> None:
+        """Take the address: the parameter's name, the seed and the indices; `place` is the batch's number, for the noise."""
+        self.name = name
+        self.like = like
+        self.seed = seed
+        self.indices = indices
+        self.place = place
+        self._seen: tuple[Tensor, Tensor] | None = None
+
+    @property
+    def count(self) -> int:
+        """K."""
+        return len(self.indices)
+
+    @property
+    def numbers(self) -> int:
+        """Entries of the parameter."""
+        return self.like.numel()
+
+    def stacked(self, lines: range) -> Tensor:
+        """Return the signs of some probes."""
+        chosen = [self.indices[k] for k in lines]
+        return stacked_signs(self.name, self.like.shape, seed=self.seed, indices=chosen, like=self.like)
+
+    def rows(self, places: Tensor) -> Tensor:
+        """Return rows of the signs of all probes, and remember which."""
+        wanted = places.reshape(-1) if self._seen is None else torch.cat([places.reshape(-1), self._seen[0]])
+        distinct, inverse = torch.unique(wanted, return_inverse=True)
+        self._seen = distinct, self._rows_of(distinct)
+        return self._seen[1][:, inverse[: places.numel()].reshape(places.shape)]
+
+    def rows_seen(self) -> tuple[Tensor, Tensor] | None:
+        """Return the places and the signs of the rows given so far, if any."""
+        return self._seen
+
+    def _rows_of(self, distinct: Tensor) -> Tensor:
+        return signs_of_rows(self.name, self.like.shape, distinct.tolist(), seed=self.seed, indices=self.indices, like=self.like)
+
+    def noise(self, shape: tuple[int, ...]) -> Tensor:
+        """Return signs that are independent of everything else."""
+        address = f"{self.name} times batch {self.place}"
+        return stacked_signs(address, shape, seed=self.seed, indices=self.indices, like=self.like)
