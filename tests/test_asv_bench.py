@@ -64,11 +64,14 @@ def test_the_gate_stops_wrong_engines(modules: SimpleNamespace, quartic: Landsca
         modules.accuracy.check_forms([right[0], wrong(right[1])], quartic, seed=0)
 
 
-@pytest.mark.parametrize("benchmark", ["track_seconds_per_probe", "track_peak_memory_bytes"])
+@pytest.mark.parametrize("benchmark", ["track_seconds_per_probe", "track_seconds_per_sample", "track_peak_memory_bytes"])
 def test_a_wrong_engine_gets_no_figure(modules: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, benchmark: str) -> None:
     class Halved(DoubleBackward):
         def quadratic_forms(self, *args: object, **kwargs: object) -> list[float]:
             return [q / 2 for q in super().quadratic_forms(*args, **kwargs)]  # type: ignore[arg-type]
+
+        def laplacian_samples(self, *args: object, **kwargs: object) -> list[float]:
+            return [q + 200 for q in super().quadratic_forms(*args, **kwargs)]  # type: ignore[arg-type]
 
     def halved_in_fresh_process(*key: str) -> dict[str, object]:
         landscape = modules.cases.load(key[0], key[2])
@@ -87,7 +90,9 @@ def test_seconds_per_probe_divide_by_the_probes(modules: SimpleNamespace, monkey
     # A clock that gains 32 s between readings: 32 s a call of 16 probes.
     ticks = iter(range(0, 32 * 100, 32))
     monkeypatch.setattr(modules.hutchinson, "time", SimpleNamespace(perf_counter=lambda: float(next(ticks))))
-    assert modules.hutchinson.HutchinsonTime().track_seconds_per_probe("gpt-neo-tiny", engine, "cpu") == 2.0
+    times = modules.hutchinson.HutchinsonTime()
+    assert times.track_seconds_per_probe("gpt-neo-tiny", engine, "cpu") == 2.0
+    assert times.track_seconds_per_sample("gpt-neo-tiny", engine, "cpu") == 2.0
 
 
 def test_params_do_not_depend_on_the_machine(modules: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +180,7 @@ def test_asv_measures_and_saves_the_tiny_landscape(repository: tuple[Path, dict[
         assert None not in (values or [None]), f"{name} failed: {row}"
         measured[name.rsplit(".", 1)[1]] = [value for value in values if not math.isnan(value)]
         assert len(values) in (1, math.prod(map(len, params)))
-    assert sorted(measured) == ["track_peak_memory_bytes", "track_seconds_per_probe"]
+    assert sorted(measured) == ["track_peak_memory_bytes", "track_seconds_per_probe", "track_seconds_per_sample"]
     for values in measured.values():
         assert len(values) == 1
         assert values[0] > 0

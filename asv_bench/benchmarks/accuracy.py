@@ -7,10 +7,12 @@ first derivatives only and so shares nothing with any engine but the forward pas
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 
 import torch
 
+from villani_verify.curvature.double_backward import DoubleBackward
 from villani_verify.curvature.gradient import loss_and_gradient
 from villani_verify.curvature.probes import signs
 from villani_verify.landscape import Landscape
@@ -20,6 +22,12 @@ NUM_CHECKED = 2
 
 STEP = 1e-6
 """h. On GPT-Neo tiny and small the truncation error, ∝ h², is then below 1e-7 relative, and rounding below 1e-9."""
+
+NUM_SAMPLES = 16
+"""Samples of the Laplacian whose mean is checked."""
+
+STANDARD_ERRORS = 6.0
+"""Of the difference of two means of that many: exceeded by a correct engine once in a million runs."""
 
 TOLERANCES = {torch.float64: 1e-6, torch.float32: 1e-3}
 """Largest error allowed, relative to the largest form checked. Seen at most: 5e-9 in float64, 3e-6 in float32."""
@@ -54,6 +62,27 @@ def check_forms(forms: Sequence[float], landscape: Landscape, *, seed: int) -> N
             raise InaccurateEngineError(
                 f"{landscape.name}, probe {index}: {form!r}, central differences give {value!r} ± {allowed:.1g}; mend the engine"
             )
+
+
+def check_samples(samples: Sequence[float], landscape: Landscape, *, seed: int) -> None:
+    """Check that samples of the Laplacian at the reference point have the mean of as many quadratic forms.
+
+    Args:
+        samples: independent ones, `NUM_SAMPLES` or more.
+        landscape: L and θ.
+        seed: of the probes of the quadratic forms, which are those of reverse mode.
+
+    Raises:
+        InaccurateEngineError: if the means are further apart than `STANDARD_ERRORS`.
+    """
+    forms = DoubleBackward().quadratic_forms(landscape, landscape.initial, seed=seed, indices=range(len(samples)))
+    means = statistics.fmean(samples), statistics.fmean(forms)
+    allowed = STANDARD_ERRORS * math.sqrt((statistics.variance(samples) + statistics.variance(forms)) / len(samples))
+    # Written so that NaN fails.
+    if not abs(means[0] - means[1]) <= allowed:
+        raise InaccurateEngineError(
+            f"{landscape.name}: samples have mean {means[0]!r}, quadratic forms {means[1]!r} ± {allowed:.1g}; mend the engine"
+        )
 
 
 def _central_difference(landscape: Landscape, seed: int, index: int) -> float:

@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ import torch
 
 import villani_verify
 from villani_verify.curvature.engine import engine_for
+from villani_verify.landscape import Landscape
 
-from .accuracy import check_forms
-from .cases import CASES, DEVICES, ENGINES, SEED, load, skip_unless_possible
+from .accuracy import NUM_SAMPLES, check_forms, check_samples
+from .cases import CASES, DEVICES, ENGINES, SEED, Case, load, skip_unless_possible
 
 
 class _Hutchinson:
@@ -37,24 +39,30 @@ class HutchinsonTime(_Hutchinson):
     unit = "seconds"
 
     def track_seconds_per_probe(self, landscape: str, engine: str, device: str) -> float:
-        """Return the median over repeated calls; the first call is checked for accuracy and not timed."""
-        case = CASES[landscape]
+        """Return that of a quadratic form: the median over repeated calls, after one that is checked for accuracy."""
         loaded = load(landscape, device)
-        computer = engine_for(engine)
+        compute = engine_for(engine).quadratic_forms
+        check_forms(compute(loaded, loaded.initial, seed=SEED, indices=range(CASES[landscape].num_probes)), loaded, seed=SEED)
+        return seconds_each(compute, loaded, CASES[landscape], device)
 
-        def call() -> list[float]:
-            forms = computer.quadratic_forms(loaded, loaded.initial, seed=SEED, indices=range(case.num_probes))
-            if device == "cuda":
-                torch.cuda.synchronize()
-            return forms
+    def track_seconds_per_sample(self, landscape: str, engine: str, device: str) -> float:
+        """Return that of a sample of the Laplacian, of which estimates are made; likewise."""
+        loaded = load(landscape, device)
+        compute = engine_for(engine).laplacian_samples
+        check_samples(compute(loaded, loaded.initial, seed=SEED + 1, indices=range(NUM_SAMPLES)), loaded, seed=SEED)
+        return seconds_each(compute, loaded, CASES[landscape], device)
 
-        check_forms(call(), loaded, seed=SEED)
-        seconds = []
-        for _ in range(case.repeats):
-            started = time.perf_counter()
-            call()
-            seconds.append(time.perf_counter() - started)
-        return statistics.median(seconds) / case.num_probes
+
+def seconds_each(compute: Callable[..., list[float]], loaded: Landscape, case: Case, device: str) -> float:
+    """Return the median time of a call, divided by its probes."""
+    seconds = []
+    for _ in range(case.repeats):
+        started = time.perf_counter()
+        compute(loaded, loaded.initial, seed=SEED, indices=range(case.num_probes))
+        if device == "cuda":
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds) / case.num_probes
 
 
 class HutchinsonMemory(_Hutchinson):

@@ -33,7 +33,7 @@ def test_closed_form() -> None:
 
 
 def test_a_detached_part_is_noted() -> None:
-    landscape = Landscape.from_function(lambda x: (x * x.detach()).sum(), 2, initial=torch.ones(2, dtype=torch.float64))
+    landscape = Landscape.from_function(lambda x: (x * x.detach()).sum(), 3, initial=torch.ones(3, dtype=torch.float64))
     with pytest.warns(GradientNote, match="the gradient is not that of the loss's values"):
         found = gradient_check(landscape, seed=3)
     assert found is not None
