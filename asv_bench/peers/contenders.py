@@ -87,7 +87,7 @@ def curvlinops(landscape: Landscape) -> Forms:
     model, tokens, targets = parts(landscape)
     operator = HessianLinearOperator(
         model, nn.CrossEntropyLoss(), list(model.parameters()), [(tokens, targets)], check_deterministic=False,
-        num_data=len(targets),
+        num_data=len(tokens),
     )  # fmt: skip
 
     def form(index: int) -> float:

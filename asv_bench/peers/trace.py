@@ -1,9 +1,9 @@
 """Compare the trace routines that the packages offer: seconds and true error, and from these the seconds to one per cent.
 
 Every routine runs several times with the same number of matrix-vector products; its error is the root mean square distance
-from a reference of very many samples, in per cent of it. A routine whose error falls like one over the root of its work, as
-Hutchinson's does, needs (error / 1 %)² times its seconds for one per cent, which is the last column. Where eigenvalues fall
-fast, Hutch++ does better than that.
+from a reference of very many samples, in per cent of it; with few runs that is rough. A routine whose error falls like one over
+the root of its work, as Hutchinson's does, needs (error / 1 %)² times its seconds for one per cent, which is the last column.
+Where eigenvalues fall fast, Hutch++ does better than that.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _curvlinops(name: str) -> Callable[[Landscape], Routine]:
         model, tokens, targets = parts(landscape)
         operator = curvlinops.HessianLinearOperator(
             model, nn.CrossEntropyLoss(), list(model.parameters()), [(tokens, targets)], check_deterministic=False,
-            num_data=len(targets),
+            num_data=len(tokens),
         )  # fmt: skip
 
         def run(count: int, seed: int) -> float:
