@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
 import torch
@@ -71,3 +71,37 @@ def halving_batches(compute: Callable[[H], T], landscape: H) -> T:
         f"device {landscape.device}: out of memory with one row a batch; shorten the sequences, or use a larger device "
         "or --dtype float32"
     )
+
+
+def in_passes(
+    one_pass: Callable[[H, Sequence[int]], None], landscape: H, indices: Sequence[int], *, per_pass: int, least: int = 1
+) -> None:
+    """Call `one_pass` on consecutive probes; on fewer at once where memory runs out, and then with the batches halved.
+
+    Args:
+        one_pass: (landscape, indices of some probes) ↦ None. Where memory runs out it must not have kept anything.
+        landscape: passed on, with smaller batches if need be.
+        indices: of all probes.
+        per_pass: probes of one call, at first.
+        least: that number is a multiple of this one, and at least as large.
+
+    Raises:
+        DeviceError: if memory runs out with the fewest probes and a single row in each batch.
+    """
+    per_pass = max(least, min(per_pass, len(indices)) // least * least)
+    done = 0
+    while done < len(indices):
+        chunk = indices[done : done + per_pass]
+        try:
+            if per_pass == least:
+                halving_batches(lambda smaller, c=chunk: one_pass(smaller, c), landscape)  # type: ignore[misc]
+            else:
+                one_pass(landscape, chunk)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            per_pass = max(least, per_pass // 2 // least * least)
+            release()
+            warnings.warn(f"out of memory: going on with {per_pass} probes a pass", MemoryNote, 2)
+            continue
+        done += len(chunk)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from villani_verify.curvature.taylor.collapsed import CollapsedJet, Directions
 from villani_verify.curvature.taylor.program import AdjointError, Program, program_for
 from villani_verify.curvature.taylor.weighted import Adjoints
 from villani_verify.landscape import Landscape
-from villani_verify.memory import MemoryNote, halving_batches, is_out_of_memory, release
+from villani_verify.memory import in_passes
 from villani_verify.points import Point
 
 # Numbers in the largest tensor of a pass, all probes together: a gigabyte in float32 for a language model's logits, with
@@ -103,26 +102,10 @@ def _in_passes(
     *,
     least: int = 1,
 ) -> None:
-    """Call `one_pass` on consecutive probes, on fewer where memory runs out, and then on halved batches."""
+    """Call `one_pass` on as many probes at once as the largest value of the graph allows."""
     largest = max(program_for(landscape.loss_function, point, batch).largest_value for batch in landscape.batches)
-    affordable = min(_MOST_PROBES_PER_PASS, _NUMBERS_PER_PASS // max(1, largest), len(indices))
-    per_pass = max(least, affordable // least * least)
-    done = 0
-    while done < len(indices):
-        chunk = indices[done : done + per_pass]
-        try:
-            if per_pass == least:
-                halving_batches(lambda smaller, c=chunk: one_pass(smaller, c), landscape)  # type: ignore[misc]
-            else:
-                one_pass(landscape, chunk)
-        except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            per_pass = max(least, per_pass // 2 // least * least)
-            release()
-            warnings.warn(f"out of memory: going on with {per_pass} probes a pass", MemoryNote, 3)
-            continue
-        done += len(chunk)
+    affordable = min(_MOST_PROBES_PER_PASS, _NUMBERS_PER_PASS // max(1, largest))
+    in_passes(one_pass, landscape, indices, per_pass=affordable, least=least)
 
 
 def _weighted_forms(landscape: Landscape, point: Point, seed: int, indices: Sequence[int], *, independent: bool) -> list[float]:

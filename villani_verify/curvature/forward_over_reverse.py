@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 
 import torch
@@ -11,7 +10,7 @@ from torch.func import grad, jvp, vjp, vmap
 
 from villani_verify.curvature.probes import stacked_signs
 from villani_verify.landscape import Landscape
-from villani_verify.memory import MemoryNote, halving_batches, is_out_of_memory, release
+from villani_verify.memory import in_passes, is_out_of_memory
 from villani_verify.points import Point
 
 # Numbers held by the stacked probes of one pass: about a quarter of a gigabyte in float64 with the products.
@@ -33,21 +32,12 @@ class ForwardOverReverse:
         def probes(chunk: Sequence[int]) -> dict[str, Tensor]:
             return {n: stacked_signs(n, t.shape, seed=seed, indices=chunk, like=t) for n, t in point.items()}
 
-        per_pass = max(1, min(len(indices), _NUMBERS_PER_PASS // max(1, landscape.dimension)))
         forms: list[float] = []
-        while len(forms) < len(indices):
-            chunk = indices[len(forms) : len(forms) + per_pass]
-            if per_pass == 1:
-                forms += halving_batches(lambda smaller, c=chunk: stacked_forms(smaller, point, probes(c)), landscape)  # type: ignore[misc]
-                continue
-            try:
-                forms += stacked_forms(landscape, point, probes(chunk))
-            except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                per_pass //= 2
-                release()
-                warnings.warn(f"out of memory: going on with {per_pass} probes a pass", MemoryNote, 2)
+
+        def one_pass(smaller: Landscape, chunk: Sequence[int]) -> None:
+            forms.extend(stacked_forms(smaller, point, probes(chunk)))
+
+        in_passes(one_pass, landscape, indices, per_pass=_NUMBERS_PER_PASS // max(1, landscape.dimension))
         return forms
 
     def laplacian_samples(self, landscape: Landscape, point: Point, *, seed: int, indices: Sequence[int]) -> list[float]:
