@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from villani_verify.batches import Batch
 from villani_verify.curvature.addressed_probe import AddressedProbe
+from villani_verify.curvature.sums import sum_or_nan
 from villani_verify.curvature.taylor.collapsed import CollapsedJet, Directions
 from villani_verify.curvature.taylor.program import AdjointError, Program, program_for
 from villani_verify.curvature.taylor.weighted import Adjoints
@@ -110,25 +110,24 @@ def _in_passes(
 
 def _weighted_forms(landscape: Landscape, point: Point, seed: int, indices: Sequence[int], *, independent: bool) -> list[float]:
     """Return twice the second-order coefficients of L, one for each probe, by adjoints."""
-    known: dict[int, Adjoints] = {}  # of the only batch, as long as it is not cut
+    kept: list[Adjoints] = []  # those of the only batch; those of several take too much memory to keep
     forms: list[float] = []
 
-    def adjoints(smaller: Landscape, place: int, batch: Batch) -> Adjoints:
-        made = known.get(place) if smaller is landscape else None
-        if made is None:
-            made = Adjoints(program_for(landscape.loss_function, point, batch), point, batch)
-            if smaller is landscape and len(landscape.batches) == 1:
-                known[place] = made
-        return made
+    def adjoints(smaller: Landscape, batch: Batch) -> Adjoints:
+        if smaller is not landscape or len(landscape.batches) > 1:
+            return Adjoints(program_for(landscape.loss_function, point, batch), point, batch)
+        if not kept:
+            kept.append(Adjoints(program_for(landscape.loss_function, point, batch), point, batch))
+        return kept[0]
 
     def one_pass(smaller: Landscape, chunk: Sequence[int]) -> None:
         rows = []
         for place, (weight, batch) in enumerate(smaller.weighted_batches()):
-            of_batch = adjoints(smaller, place, batch)
+            of_batch = adjoints(smaller, batch)
             names = of_batch.program.independence.names if independent else frozenset()
             probes = _probes(point, seed, chunk, len(chunk), names, place)
             rows.append([2 * weight * float(x) for x in of_batch.second_order(probes, len(chunk))])
-        forms.extend(_sum(column) for column in zip(*rows, strict=True))
+        forms.extend(sum_or_nan(column) for column in zip(*rows, strict=True))
 
     try:
         _in_passes(landscape, point, indices, one_pass)
@@ -140,8 +139,8 @@ def _weighted_forms(landscape: Landscape, point: Point, seed: int, indices: Sequ
 def _carried(landscape: Landscape, point: Point, seed: int, indices: Sequence[int], group: int) -> tuple[list[float], list[float]]:
     """Return the slopes and the averaged forms of the probes of one pass, weighted over the batches."""
     groups = len(indices) // group
-    slopes: list[list[float]] = []
-    forms: list[list[float]] = []
+    slopes = [[0.0] * len(indices)]
+    forms = [[0.0] * groups]
     for place, (weight, batch) in enumerate(landscape.weighted_batches()):
         program: Program = program_for(landscape.loss_function, point, batch)
         result = program.run(batch, _probes(point, seed, indices, groups, frozenset(), place))
@@ -149,10 +148,7 @@ def _carried(landscape: Landscape, point: Point, seed: int, indices: Sequence[in
             slopes.append([weight * float(x) for x in result.tangents])
             if result.second is not None:
                 forms.append([2 * weight / group * float(x) for x in result.second])
-    zeros = [[0.0] * len(indices)], [[0.0] * groups]
-    return tuple(
-        [_sum(column) for column in zip(*(rows or zero), strict=True)] for rows, zero in zip((slopes, forms), zeros, strict=True)
-    )  # type: ignore[return-value]
+    return [sum_or_nan(column) for column in zip(*slopes, strict=True)], [sum_or_nan(column) for column in zip(*forms, strict=True)]
 
 
 def _probes(
@@ -176,8 +172,3 @@ def _probes(
         return CollapsedJet(tensor, Directions(probe, independent=name in independent), None, groups)
 
     return parameter
-
-
-def _sum(numbers: Sequence[float]) -> float:
-    # Infinities of both signs have no sum.
-    return math.fsum(numbers) if all(map(math.isfinite, numbers)) else math.nan

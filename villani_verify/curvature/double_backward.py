@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 
 from villani_verify.curvature.probes import signs
+from villani_verify.curvature.sums import sum_or_nan
 from villani_verify.landscape import Landscape
 from villani_verify.memory import halving_batches
 from villani_verify.points import Point
@@ -52,5 +52,4 @@ class DoubleBackward:
                 for n, product in zip(leaves, products, strict=True):
                     if product is not None:
                         parts[k].append(float((product * probe[n]).sum(dtype=torch.float64)))
-        # Infinities of both signs have no sum.
-        return [math.fsum(p) if all(map(math.isfinite, p)) else math.nan for p in parts]
+        return [sum_or_nan(p) for p in parts]

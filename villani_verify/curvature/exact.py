@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -11,6 +10,7 @@ from torch.func import grad, jvp, vmap
 
 from villani_verify.curvature.forward_over_reverse import stacked_forms
 from villani_verify.curvature.gradient import gradient_norms_squared
+from villani_verify.curvature.sums import sum_or_nan
 from villani_verify.landscape import Landscape
 from villani_verify.points import Point
 
@@ -32,8 +32,7 @@ def exact_laplacian(landscape: Landscape, point: Point) -> float:
         parts = rows.split(sizes, dim=1)
         stacked = {n: part.reshape(-1, *t.shape) for (n, t), part in zip(point.items(), parts, strict=True)}
         forms += stacked_forms(landscape, point, stacked)
-    # Infinities of both signs have no sum.
-    return math.fsum(forms) if all(map(math.isfinite, forms)) else math.nan
+    return sum_or_nan(forms)
 
 
 def exact_scan(landscape: Landscape, points: Sequence[Point]) -> list[tuple[float, float, float, float]]:
