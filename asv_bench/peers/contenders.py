@@ -65,10 +65,10 @@ def own(name: str) -> Callable[[Landscape], Forms]:
 
 def taylor_sums(landscape: Landscape) -> Forms:
     """The forward-only engine with one sum for each eight probes: their mean, eight times."""
-    from villani_verify.curvature.collapsed_taylor import CollapsedTaylor
+    from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
 
     def forms(indices: Sequence[int]) -> list[float]:
-        means = CollapsedTaylor().directional_forms(landscape, landscape.initial, seed=SEED, indices=indices, group=len(indices))
+        means = SecondOrderTaylor().directional_forms(landscape, landscape.initial, seed=SEED, indices=indices, group=len(indices))
         return list(means.forms) * len(indices)
 
     return forms

@@ -14,17 +14,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from villani_verify.curvature import collapsed_taylor
-from villani_verify.curvature.collapsed_taylor import CollapsedTaylor
+from villani_verify.curvature import second_order_taylor
 from villani_verify.curvature.engine import ENGINES, engine_for
 from villani_verify.curvature.exact import exact_laplacian
+from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
 from villani_verify.curvature.taylor import collapsed
 from villani_verify.curvature.taylor.program import program_for
 from villani_verify.landscape import Landscape
 from villani_verify.landscapes.request import LandscapeRequest
 
 F64 = torch.float64
-ENGINE = CollapsedTaylor()
+ENGINE = SecondOrderTaylor()
 COUNT = 4096
 
 
@@ -116,7 +116,7 @@ def test_what_is_not_independent_shows_in_the_mean(monkeypatch: pytest.MonkeyPat
     assert standard_errors(landscape, samples(landscape)) < 5
     program = program_for(landscape.loss_function, landscape.initial, landscape.batches[0])
     forged = replace(program, independence=replace(program.independence, names=frozenset({"w"})))
-    monkeypatch.setattr(collapsed_taylor, "program_for", lambda *_: forged)
+    monkeypatch.setattr(second_order_taylor, "program_for", lambda *_: forged)
     assert standard_errors(landscape, samples(landscape)) > 10
 
 
@@ -133,7 +133,7 @@ def test_samples_belong_to_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = samples(landscape, range(5))
     assert samples(landscape, [4, 2]) == pytest.approx([whole[4], whole[2]], rel=1e-12)
     assert samples(landscape, range(5), seed=3) != pytest.approx(whole, rel=1e-3)
-    monkeypatch.setattr(collapsed_taylor, "_MOST_PROBES_PER_PASS", 2)
+    monkeypatch.setattr(second_order_taylor, "_MOST_PROBES_PER_PASS", 2)
     assert samples(landscape, range(5)) == pytest.approx(whole, rel=1e-12)
 
 

@@ -11,10 +11,17 @@ from villani_verify.curvature.probes import signs_of_rows, stacked_signs
 
 
 class AddressedProbe:
-    """The signs of some probes for one parameter, by their address; see `ParameterProbe`."""
+    """The signs of K probes for one parameter, drawn from their address where they are needed.
+
+    Attributes:
+        name: of the parameter; part of the address.
+        like: the parameter, for its shape, dtype and device.
+        seed: part of the address.
+        indices: of the probes.
+        place: number of the batch, part of the noise's address.
+    """
 
     def __init__(self, name: str, like: Tensor, seed: int, indices: Sequence[int], place: int) -> None:
-        """Take the address: the parameter's name, the seed and the indices; `place` is the batch's number, for the noise."""
         self.name = name
         self.like = like
         self.seed = seed
@@ -33,25 +40,25 @@ class AddressedProbe:
         return self.like.numel()
 
     def stacked(self, lines: range) -> Tensor:
-        """Return the signs of some probes."""
+        """Return the signs of some probes, shape (len(lines), *shape of the parameter)."""
         chosen = [self.indices[k] for k in lines]
         return stacked_signs(self.name, self.like.shape, seed=self.seed, indices=chosen, like=self.like)
 
     def rows(self, places: Tensor) -> Tensor:
-        """Return rows of the signs of all probes, and remember which."""
+        """Return rows of the signs of all probes, shape (K, *shape of places, …), and remember which."""
         wanted = places.reshape(-1) if self._seen is None else torch.cat([places.reshape(-1), self._seen[0]])
         distinct, inverse = torch.unique(wanted, return_inverse=True)
         self._seen = distinct, self._rows_of(distinct)
         return self._seen[1][:, inverse[: places.numel()].reshape(places.shape)]
 
     def rows_seen(self) -> tuple[Tensor, Tensor] | None:
-        """Return the places and the signs of the rows given so far, if any."""
+        """Return the places, in order and each once, and the signs (K, places, …) of the rows given so far, if any."""
         return self._seen
 
     def _rows_of(self, distinct: Tensor) -> Tensor:
         return signs_of_rows(self.name, self.like.shape, distinct.tolist(), seed=self.seed, indices=self.indices, like=self.like)
 
     def noise(self, shape: tuple[int, ...]) -> Tensor:
-        """Return signs that are independent of everything else."""
+        """Return signs that are independent of everything else, shape (K, *shape)."""
         address = f"{self.name} times batch {self.place}"
         return stacked_signs(address, shape, seed=self.seed, indices=self.indices, like=self.like)

@@ -55,20 +55,20 @@ ENGINES = ("auto", "taylor", "reverse", "forward-over-reverse")
 
 
 def engine_for(name: str) -> Engine:
-    """Return the engine called `name`; "auto" is the forward-only one, or a reverse one for a loss that it cannot expand.
+    """Return the engine called `name`; "auto" is "taylor", or a reverse one for a loss that it cannot expand.
 
     Raises:
         RequestError: if there is none of that name.
     """
-    from villani_verify.curvature.collapsed_taylor import CollapsedTaylor
     from villani_verify.curvature.double_backward import DoubleBackward
     from villani_verify.curvature.fallback import TaylorOrReverse
     from villani_verify.curvature.forward_over_reverse import ForwardOverReverse
+    from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
 
     if name not in ENGINES:
         close = get_close_matches(name, ENGINES, n=1) or ["auto"]
         raise RequestError(f"engine {name!r}: unknown; choose one of {', '.join(ENGINES)} (did you mean {close[0]!r}?)")
     engines: dict[str, Callable[[], Engine]] = {
-        "auto": TaylorOrReverse, "taylor": CollapsedTaylor, "reverse": DoubleBackward, "forward-over-reverse": ForwardOverReverse
+        "auto": TaylorOrReverse, "taylor": SecondOrderTaylor, "reverse": DoubleBackward, "forward-over-reverse": ForwardOverReverse
     }  # fmt: skip
     return engines[name]()

@@ -1,13 +1,13 @@
-"""The engine behind "auto": forward only where the loss allows it, by reverse mode where it does not."""
+"""The engine behind "auto": Taylor arithmetic where the loss allows it, reverse mode where it does not."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
 
-from villani_verify.curvature.collapsed_taylor import CollapsedTaylor
 from villani_verify.curvature.double_backward import DoubleBackward
 from villani_verify.curvature.forward_over_reverse import ForwardOverReverse
+from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
 from villani_verify.curvature.taylor.table import TaylorError
 from villani_verify.landscape import Landscape
 from villani_verify.notes import Note
@@ -23,14 +23,14 @@ class EngineNote(Note):
 
 
 class TaylorOrReverse:
-    """`CollapsedTaylor`, or, from the first loss on that it cannot expand, the faster of the reverse engines.
+    """`SecondOrderTaylor`, or, from the first loss on that it cannot expand, the faster of the reverse engines.
 
     Attributes:
         name: of the engine that is in use.
     """
 
     def __init__(self) -> None:
-        self._used: CollapsedTaylor | DoubleBackward | ForwardOverReverse = CollapsedTaylor()
+        self._used: SecondOrderTaylor | DoubleBackward | ForwardOverReverse = SecondOrderTaylor()
 
     @property
     def name(self) -> str:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import torch
 
-from villani_verify.curvature.collapsed_taylor import CollapsedTaylor
 from villani_verify.curvature.gradient import loss_and_gradient
 from villani_verify.curvature.probes import signs
+from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
 from villani_verify.curvature.taylor.table import TaylorError
 from villani_verify.landscape import Landscape
 from villani_verify.memory import halving_batches
@@ -51,7 +51,7 @@ def gradient_check(landscape: Landscape, *, seed: int) -> GradientCheck | None:
     """
     theta = landscape.initial
     try:
-        (forward,) = CollapsedTaylor().directional_forms(landscape, theta, seed=seed, indices=[_INDEX]).slopes
+        (forward,) = SecondOrderTaylor().directional_forms(landscape, theta, seed=seed, indices=[_INDEX]).slopes
     except TaylorError:
         return None
     _, gradient = halving_batches(lambda smaller: loss_and_gradient(smaller, theta), landscape)

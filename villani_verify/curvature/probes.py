@@ -43,7 +43,7 @@ def derive_seed(seed: int, *labels: object) -> int:
 def signs(name: str, shape: torch.Size | tuple[int, ...], *, seed: int, index: int, like: Tensor) -> Tensor:
     """Return the ±1 signs of probe `index` for the tensor `name`.
 
-    Bits are drawn 64 at a time and unpacked 16 at a time by a table: about thirty times faster than drawing integers.
+    Bits are drawn 64 at a time and unpacked 16 at a time by a table: two to three times faster than drawing integers.
 
     Args:
         name: name of the parameter; part of the address.

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from villani_verify.curvature.collapsed_taylor import CollapsedTaylor
 from villani_verify.curvature.probes import probe
+from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
 from villani_verify.curvature.taylor import RULES, collapsed, taylor_coefficients
 from villani_verify.curvature.taylor.nested_reverse import nested_reverse
 from villani_verify.landscape import Landscape
@@ -203,10 +203,10 @@ def test_rule_agrees_with_nested_reverse_along_many_lines(case: Case, most_stack
     lines = [probe(point, seed=1, index=k) for k in range(4)]
     series = [nested_reverse(landscape.loss_function, point, v.get, None, order=2) for v in lines]
     slopes, forms = [s[1] for s in series], [2 * s[2] for s in series]
-    weighted = CollapsedTaylor().quadratic_forms(landscape, point, seed=1, indices=range(4))
+    weighted = SecondOrderTaylor().quadratic_forms(landscape, point, seed=1, indices=range(4))
     assert weighted == pytest.approx(forms, rel=RTOL, abs=RTOL * (1 + max(map(abs, forms))))
     for group in (1, 2, 4):
-        found = CollapsedTaylor().directional_forms(landscape, point, seed=1, indices=range(4), group=group)
+        found = SecondOrderTaylor().directional_forms(landscape, point, seed=1, indices=range(4), group=group)
         expected = [sum(forms[i : i + group]) / group for i in range(0, 4, group)]
         assert found.slopes == pytest.approx(slopes, rel=RTOL, abs=RTOL * max(map(abs, slopes)))
         assert found.forms == pytest.approx(expected, rel=RTOL, abs=RTOL * (1 + max(map(abs, forms))))
@@ -241,7 +241,7 @@ def test_broadcasting(shape: tuple[int, ...], kept: list[bool], seed: int, kind:
         nested_reverse(landscape.loss_function, landscape.initial, probe(v, seed=seed, index=k).get, None, order=2) for k in (0, 1)
     ]
     for group in (1, 2):
-        forms = CollapsedTaylor().directional_forms(landscape, landscape.initial, seed=seed, indices=(0, 1), group=group).forms
+        forms = SecondOrderTaylor().directional_forms(landscape, landscape.initial, seed=seed, indices=(0, 1), group=group).forms
         expected = [2 * s[2] for s in along] if group == 1 else [along[0][2] + along[1][2]]
         assert list(forms) == pytest.approx(expected, rel=RTOL, abs=RTOL * (1 + sum(abs(s[2]) for s in along)))
 

@@ -2,8 +2,8 @@
 
 `jet` is the algebra and `table` holds one rule for each operation (the files named after kinds of operation fill it); `program`
 exports a loss and interprets its graph. `univariate` jets give the coefficients of any order along one line (`coefficients`),
-`collapsed` jets those of order 0 to 2 along many lines at once (the engine
-`collapsed_taylor`). `nested_reverse` is the slow reference.
+`collapsed` jets those of order 0 to 2 along many lines at once, of which `weighted` takes the second order by adjoints; the engine
+that uses them is `second_order_taylor`. `nested_reverse` is the slow reference.
 """
 
 from __future__ import annotations

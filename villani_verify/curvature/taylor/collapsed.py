@@ -15,40 +15,17 @@ so the sum over a group can be carried instead of its terms (collapsed Taylor mo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, vmap
 
+from villani_verify.curvature.addressed_probe import AddressedProbe
 from villani_verify.curvature.taylor.jet import Jet, ScalarSeries, value_of, zero_like
 from villani_verify.curvature.taylor.table import matrix_product
 
 # Directions of a parameter with more entries than this, all lines together, are made one by one: 64 MiB in float32.
 _MOST_STACKED = 1 << 24
-
-
-class ParameterProbe(Protocol):
-    """The signs of K probes for one parameter, drawn where they are needed."""
-
-    @property
-    def count(self) -> int:
-        """K."""
-
-    @property
-    def numbers(self) -> int:
-        """Entries of the parameter."""
-
-    def stacked(self, lines: range) -> Tensor:
-        """Return the signs of some probes, shape (len(lines), *shape of the parameter)."""
-
-    def rows(self, places: Tensor) -> Tensor:
-        """Return rows of the signs of all probes, shape (K, *shape of places, …), and remember which."""
-
-    def rows_seen(self) -> tuple[Tensor, Tensor] | None:
-        """Return the places, in order and each once, and the signs (K, places, …) of the rows given so far, if any."""
-
-    def noise(self, shape: tuple[int, ...]) -> Tensor:
-        """Return signs that are independent of everything else, shape (K, *shape)."""
 
 
 class Directions:
@@ -66,7 +43,7 @@ class Directions:
     __slots__ = ("_function", "_stacked", "independent", "probe")
 
     def __init__(
-        self, probe: ParameterProbe, *, independent: bool = False, function: Callable[[Tensor], Tensor] | None = None
+        self, probe: AddressedProbe, *, independent: bool = False, function: Callable[[Tensor], Tensor] | None = None
     ) -> None:
         """Take the signs and a linear map that is applied to them."""
         self.probe = probe
@@ -215,9 +192,9 @@ class CollapsedJet(Jet):
             if part is not None:
                 term = vmap(rest)(part)
                 second = term if second is None else second.add_(term)
-        first = self._moved(function, other)
+        first = self._moved(function, other.value)
         if function is not matrix_product or not other._is_independent:
-            first += other._moved(lambda b, a: function(a, b), self)
+            first += other._moved(lambda b, a: function(a, b), self.value)
             return CollapsedJet(value, first, second, self.groups)
         assert isinstance(other.first, Directions)
         across = _across(self.value, other)
@@ -230,13 +207,12 @@ class CollapsedJet(Jet):
             second[..., columns] += self._reduced(torch.matmul(self.tangents, signs.mT))
         return CollapsedJet(value, first.add_(across), second, self.groups)
 
-    def _moved(self, function: Callable[[Any, Any], Tensor], other: CollapsedJet) -> Tensor:
-        """Return f(a_1, b_0), with one direction of a large parameter in memory at a time."""
+    def _moved(self, function: Callable[[Any, Any], Tensor], fixed: Tensor) -> Tensor:
+        """Return f(a_1, fixed), with one direction of a large parameter in memory at a time."""
         if isinstance(self.first, Directions) and self.first.large:
             made = self.first.make
-            rows = [function(made(range(k, k + 1))[0], other.value) for k in range(self.first.count)]
-            return torch.stack(rows)
-        return vmap(lambda a: function(a, other.value))(self.tangents)
+            return torch.stack([function(made(range(k, k + 1))[0], fixed) for k in range(self.first.count)])
+        return vmap(lambda a: function(a, fixed))(self.tangents)
 
     def _times_directions(self, function: Callable[[Any, Any], Tensor], weight: CollapsedJet, value: Tensor) -> CollapsedJet:
         """Return f(a, W) for a parameter W, with one of its directions in memory at a time."""
@@ -321,7 +297,7 @@ def _across(x: Tensor, weight: CollapsedJet) -> Tensor:
     directions = weight.first
     assert isinstance(directions, Directions)
     if x.dim() != 2 or 2 * len(x) > x.shape[1]:
-        return weight._moved(lambda b, a: matrix_product(a, b), CollapsedJet(x, x[None], None, 1))
+        return weight._moved(lambda b, a: matrix_product(a, b), x)
     kind = torch.promote_types(x.dtype, weight.value.dtype)
     # xᵀ = Q Rᵀ: without squaring x, which would cost half the digits.
     root = torch.linalg.qr(x.to(torch.promote_types(kind, torch.float32)).T, mode="r").R.T.to(kind)

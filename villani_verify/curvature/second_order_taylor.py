@@ -34,7 +34,7 @@ class DirectionalForms:
     forms: tuple[float, ...]
 
 
-class CollapsedTaylor:
+class SecondOrderTaylor:
     """vᵀ∇²L v = 2 [t²] L(θ + t v), by second-order jets over the exported graph of the loss.
 
     A linear layer x Wᵀ costs three matrix products a probe, x_1 Wᵀ, x_0 Vᵀ and x_1 Vᵀ; a Hessian-vector product costs about six.
@@ -132,7 +132,7 @@ def _weighted_forms(landscape: Landscape, point: Point, seed: int, indices: Sequ
     try:
         _in_passes(landscape, point, indices, one_pass)
     except AdjointError:
-        return list(CollapsedTaylor().directional_forms(landscape, point, seed=seed, indices=indices).forms)
+        return list(SecondOrderTaylor().directional_forms(landscape, point, seed=seed, indices=indices).forms)
     return forms
 
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from villani_verify.curvature import collapsed_taylor
-from villani_verify.curvature.collapsed_taylor import CollapsedTaylor
+from villani_verify.curvature import second_order_taylor
 from villani_verify.curvature.double_backward import DoubleBackward
 from villani_verify.curvature.gradient import loss_and_gradient
 from villani_verify.curvature.probes import probe, signs
+from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
 from villani_verify.curvature.taylor import TaylorError, collapsed
 from villani_verify.curvature.taylor.program import AdjointError, Program
 from villani_verify.curvature.taylor.weighted import Adjoints
@@ -22,7 +22,7 @@ from villani_verify.landscapes.request import LandscapeRequest
 from villani_verify.memory import MemoryNote
 
 F64 = torch.float64
-ENGINE = CollapsedTaylor()
+ENGINE = SecondOrderTaylor()
 
 
 def forms(landscape: Landscape, engine: Any = ENGINE, *, seed: int = 3, indices: Any = range(4)) -> list[float]:
@@ -98,7 +98,7 @@ def test_a_group_is_the_mean_of_its_probes() -> None:
 def test_the_chunk_does_not_change_the_numbers(probes_per_pass: int, monkeypatch: pytest.MonkeyPatch) -> None:
     landscape = LandscapeRequest(landscape="gpt-neo-tiny", sequences=1).load()
     whole = forms(landscape, indices=range(5))
-    monkeypatch.setattr(collapsed_taylor, "_MOST_PROBES_PER_PASS", probes_per_pass)
+    monkeypatch.setattr(second_order_taylor, "_MOST_PROBES_PER_PASS", probes_per_pass)
     assert forms(landscape, indices=range(5)) == pytest.approx(whole, rel=1e-12)
 
 
@@ -218,16 +218,16 @@ def test_what_is_hidden_from_reverse_mode_is_expanded() -> None:
 _PEAK = """
 import torch
 from torch import nn
-from villani_verify.curvature.collapsed_taylor import CollapsedTaylor
+from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
 from villani_verify.environment import peak_memory_bytes
 from villani_verify.landscape import Landscape
 
 module = nn.Sequential(*[nn.Linear(1000, 1000, bias=False) for _ in range(20)])
 x = torch.randn(8, 1000)
 landscape = Landscape.from_module(module, nn.functional.mse_loss, [(x, x)])
-CollapsedTaylor().quadratic_forms(landscape, landscape.initial, seed=0, indices=range(1))
+SecondOrderTaylor().quadratic_forms(landscape, landscape.initial, seed=0, indices=range(1))
 before = peak_memory_bytes(landscape.device)
-CollapsedTaylor().quadratic_forms(landscape, landscape.initial, seed=0, indices=range(32))
+SecondOrderTaylor().quadratic_forms(landscape, landscape.initial, seed=0, indices=range(32))
 print(peak_memory_bytes(landscape.device) - before)
 """
 
