@@ -240,25 +240,21 @@ def _rays_of_kind(landscape: Landscape, kind: str, bases: Sequence[Base]) -> st.
 
 
 def _switched_off(matrix: str, others: Sequence[str]) -> st.SearchStrategy[Scaling]:
-    growing, rising = _growing(others), _numbers([1, 2], _MOST_GROWING)
+    growing, rising = _some_of(others, 1, _MOST_GROWING), _numbers([1, 2], _MOST_GROWING)
     return st.builds(_scaling, growing, rising, st.just([]), st.just([]), st.just([matrix]))
 
 
 def _free_scalings(module: Sequence[str], scalable: set[str]) -> st.SearchStrategy[Scaling]:
-    growing = _growing([n for n in module if n in scalable])
-    others, zeroed = _some_of(module, _MOST_OTHERS), _some_of(module, _MOST_OTHERS)
+    growing = _some_of([n for n in module if n in scalable], 1, _MOST_GROWING)
+    others, zeroed = _some_of(module, 0, _MOST_OTHERS), _some_of(module, 0, _MOST_OTHERS)
     return st.builds(_scaling, growing, _numbers([1, 2], _MOST_GROWING), others, _numbers([0, -1], _MOST_OTHERS), zeroed)
 
 
-def _growing(names: Sequence[str]) -> st.SearchStrategy[list[str]]:
-    """One tensor, and then perhaps more: so shrinking can drop the others whichever the one is."""
-    return st.builds(
-        lambda one, more: list(dict.fromkeys((one, *more))), st.sampled_from(names), _some_of(names, _MOST_GROWING - 1)
-    )
-
-
-def _some_of(names: Sequence[str], most: int) -> st.SearchStrategy[list[str]]:
-    return st.lists(st.sampled_from(names), max_size=min(most, len(names)), unique=True)
+def _some_of(names: Sequence[str], fewest: int, most: int) -> st.SearchStrategy[list[str]]:
+    # Drawn with repeats, which are dropped: in a list of unique draws a name is addressed by its place among those left, so
+    # that dropping the one before it makes it another, and shrinking stops there.
+    drawn = st.lists(st.sampled_from(names), min_size=fewest, max_size=min(most, len(names)))
+    return drawn.map(lambda some: list(dict.fromkeys(some)))
 
 
 def _numbers(choices: Sequence[int], count: int) -> st.SearchStrategy[list[int]]:
