@@ -80,30 +80,36 @@ def taylor_samples(landscape: Landscape) -> Forms:
     return lambda indices: engine.laplacian_samples(landscape, landscape.initial, seed=SEED, indices=indices)
 
 
-def curvlinops(landscape: Landscape) -> Forms:
-    """curvlinops: the Hessian as a linear operator on flat vectors."""
+def curvlinops_operator(landscape: Landscape) -> tuple[nn.Module, Any]:
+    """Return the model and curvlinops' Hessian on flat vectors; its data are the rows of tokens."""
     from curvlinops import HessianLinearOperator
 
     model, tokens, targets = parts(landscape)
-    operator = HessianLinearOperator(
+    return model, HessianLinearOperator(
         model, nn.CrossEntropyLoss(), list(model.parameters()), [(tokens, targets)], check_deterministic=False,
         num_data=len(tokens),
     )  # fmt: skip
 
-    def form(index: int) -> float:
-        v = _flat(_probe(model, index))
-        return float((v * (operator @ v)).sum(dtype=torch.float64))
 
-    return lambda indices: [form(k) for k in indices]
+def curvlinops(landscape: Landscape) -> Forms:
+    """curvlinops: the Hessian as a linear operator on flat vectors."""
+    model, operator = curvlinops_operator(landscape)
+    return _flat_forms(model, lambda v: operator @ v)
+
+
+def pyhessian_object(landscape: Landscape) -> tuple[nn.Module, Any]:
+    """Return the model and PyHessian's object for one batch, which keeps the gradient's graph."""
+    from pyhessian import hessian
+
+    model, tokens, targets = parts(landscape)
+    return model, hessian(model, nn.CrossEntropyLoss(), data=(tokens, targets), cuda=False)
 
 
 def pyhessian(landscape: Landscape) -> Forms:
     """PyHessian: the product that its trace routine uses, on a kept graph."""
-    from pyhessian import hessian
     from pyhessian.utils import group_product, hessian_vector_product
 
-    model, tokens, targets = parts(landscape)
-    kept: Any = hessian(model, nn.CrossEntropyLoss(), data=(tokens, targets), cuda=False)
+    model, kept = pyhessian_object(landscape)
 
     def form(index: int) -> float:
         v = _probe(model, index)
@@ -112,17 +118,25 @@ def pyhessian(landscape: Landscape) -> Forms:
     return lambda indices: [form(k) for k in indices]
 
 
-def eigenthings(landscape: Landscape) -> Forms:
-    """hessian-eigenthings: its operator on flat vectors."""
+def eigenthings_operator(landscape: Landscape) -> tuple[nn.Module, Any]:
+    """Return the model and hessian-eigenthings' operator on flat vectors."""
     from hessian_eigenthings.operators.hessian import HessianOperator
 
     model, tokens, targets = parts(landscape)
     loss = nn.CrossEntropyLoss()
-    operator = HessianOperator(model, [(tokens, targets)], lambda m, batch: loss(m(batch[0]), batch[1]))
+    return model, HessianOperator(model, [(tokens, targets)], lambda m, batch: loss(m(batch[0]), batch[1]))
 
+
+def eigenthings(landscape: Landscape) -> Forms:
+    """hessian-eigenthings: its operator on flat vectors."""
+    model, operator = eigenthings_operator(landscape)
+    return _flat_forms(model, operator.matvec)
+
+
+def _flat_forms(model: nn.Module, product: Callable[[Tensor], Tensor]) -> Forms:
     def form(index: int) -> float:
         v = _flat(_probe(model, index))
-        return float((v * operator.matvec(v)).sum(dtype=torch.float64))
+        return float((v * product(v)).sum(dtype=torch.float64))
 
     return lambda indices: [form(k) for k in indices]
 

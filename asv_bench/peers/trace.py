@@ -17,8 +17,7 @@ import time
 from collections.abc import Callable
 
 import torch
-from contenders import parts
-from torch import nn
+from contenders import curvlinops_operator, eigenthings_operator, pyhessian_object
 
 from villani_verify.cli.allocator import keep_freed_memory
 from villani_verify.curvature.engine import engine_for
@@ -38,10 +37,7 @@ def own(landscape: Landscape) -> Routine:
 
 def pyhessian(landscape: Landscape) -> Routine:
     """PyHessian's trace, without early stopping."""
-    from pyhessian import hessian
-
-    model, tokens, targets = parts(landscape)
-    kept = hessian(model, nn.CrossEntropyLoss(), data=(tokens, targets), cuda=False)
+    _, kept = pyhessian_object(landscape)
 
     def run(count: int, seed: int) -> float:
         torch.manual_seed(seed)
@@ -55,11 +51,7 @@ def _curvlinops(name: str) -> Callable[[Landscape], Routine]:
     def routine(landscape: Landscape) -> Routine:
         import curvlinops
 
-        model, tokens, targets = parts(landscape)
-        operator = curvlinops.HessianLinearOperator(
-            model, nn.CrossEntropyLoss(), list(model.parameters()), [(tokens, targets)], check_deterministic=False,
-            num_data=len(tokens),
-        )  # fmt: skip
+        _, operator = curvlinops_operator(landscape)
 
         def run(count: int, seed: int) -> float:
             torch.manual_seed(seed)
@@ -73,11 +65,8 @@ def _curvlinops(name: str) -> Callable[[Landscape], Routine]:
 def _eigenthings(method: str) -> Callable[[Landscape], Routine]:
     def routine(landscape: Landscape) -> Routine:
         from hessian_eigenthings.algorithms.trace import trace
-        from hessian_eigenthings.operators.hessian import HessianOperator
 
-        model, tokens, targets = parts(landscape)
-        loss = nn.CrossEntropyLoss()
-        operator = HessianOperator(model, [(tokens, targets)], lambda m, batch: loss(m(batch[0]), batch[1]))
+        _, operator = eigenthings_operator(landscape)
         return lambda count, seed: trace(operator, num_matvecs=count, method=method, seed=seed).estimate
 
     return routine
