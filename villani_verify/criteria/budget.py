@@ -32,6 +32,7 @@ class Budget:
         family_draws: structured families drawn by the uniform criterion.
         family_candidates: how many of them are measured with a few probes, and the best third of those fully;
             where Laplacians are exact, all of them fully.
+        family_reserves: how many more are measured in place of those that cannot be decided with these probes.
         family_reach: outer end of that decade, in radii of the reference point: far enough for powers of the radius to separate,
             and near enough for float32 where that is what is affordable.
         family_radii: radii on each of those, over one decade.
@@ -58,6 +59,7 @@ class Budget:
     tail_samples: int = 256
     family_draws: int = 240
     family_candidates: int = 16
+    family_reserves: int = 0
     family_reach: float = 1e4
     family_radii: int = 5
     screening_probes: int = 16
@@ -97,8 +99,8 @@ def budget_for(name: str, dimension: int) -> Budget:
         # A hundred million parameters: one probe takes seconds on a processor, and order 4 is the least that is asked for.
         plan = Budget(
             name, num_probes=10, rays=2, radii=4, decades=1.0, growth_rays=3, growth_decades=2.0, descent_steps=2, tail_samples=12,
-            family_draws=40, family_candidates=3, family_reach=3e3, family_radii=4, screening_probes=0, family_probes=24,
-            smooth_rays=1, smooth_intervals=2, derivative_order=4, settled_halvings=2, remainder_decades=3,
+            family_draws=40, family_candidates=3, family_reserves=4, family_reach=3e3, family_radii=4, screening_probes=0,
+            family_probes=24, smooth_rays=1, smooth_intervals=2, derivative_order=4, settled_halvings=2, remainder_decades=3,
         )  # fmt: skip
     return replace(
         plan,
@@ -107,6 +109,7 @@ def budget_for(name: str, dimension: int) -> Budget:
         tail_samples=plan.tail_samples * effort,
         family_draws=plan.family_draws * effort,
         family_candidates=plan.family_candidates * effort,
+        family_reserves=plan.family_reserves * effort,
         smooth_rays=plan.smooth_rays * effort,
         num_probes=plan.num_probes * min(effort, 4),
         family_probes=plan.family_probes * min(effort, 4),

@@ -71,15 +71,22 @@ def differential_growth_uniform(landscape: Landscape, budget: Budget, settings: 
     """
     cost = Cost()
     candidates = _screen(landscape, budget, settings, cost)
-    ranked = _rank(landscape, candidates[: budget.family_candidates], budget, settings, cost)
-    wanted = len(ranked) if _scans(landscape, budget) else max(1, math.ceil(len(ranked) / 3))
+    ranked = _rank(landscape, candidates[: budget.family_candidates + budget.family_reserves], budget, settings, cost)
+    wanted = len(ranked) if _scans(landscape, budget) else max(1, math.ceil(budget.family_candidates / 3))
     measured: list[MeasuredFamily] = []
     refuting: list[tuple[MeasuredFamily, BoundedFamily]] = []
+    undecided: list[MeasuredFamily] = []
     for i, candidate in enumerate(ranked):
-        if i >= wanted and refuting:
+        # Reserves stand in for families that could not be decided.
+        if (i >= wanted and refuting) or i >= budget.family_candidates + len(undecided):
             break
-        settings.progress("uniform growth: measure families", i, len(ranked))
+        settings.progress("uniform growth: measure families", i, budget.family_candidates + len(undecided))
         parameters = _parameters(landscape, candidate, budget, cost)
+        if budget.family_reserves:
+            far = _undecidable(landscape, candidate.family, parameters[-1], budget, settings, i, cost)
+            if far is not None:
+                undecided.append(far)
+                continue
         m = _measure(landscape, candidate.family, parameters, budget, settings, f"{NAME} {i}", cost)
         if not bounded_family(m.points, settings.temperatures, budget.level) and not _suspicious(m, settings, budget):
             measured.append(m)
@@ -97,7 +104,25 @@ def differential_growth_uniform(landscape: Landscape, budget: Budget, settings: 
             measured.append(m)
             refuting.append((m, bounded))
         # Constant here but growing further out: it is not what it looked like, and no reason for doubt either.
-    return _judge(measured, refuting, len(candidates), budget, settings, cost)
+    return _judge(measured, refuting, undecided, len(candidates), budget, settings, cost)
+
+
+def _undecidable(
+    landscape: Landscape, family: Family, parameter: float, budget: Budget, settings: Settings, place: int, cost: Cost
+) -> MeasuredFamily | None:
+    """Return the measurement of a family's outer end if ΔF is not found to be positive there.
+
+    s* then has no upper bound, so that the other radii cannot refute anything: all points share their probes. Where the estimate
+    is positive, four times the probes are tried before giving up.
+    """
+    for more in (1, 4):
+        label = f"{NAME} outer {place} {more}"
+        m = _measure(landscape, family, [parameter], budget, settings, label, cost, more=more)
+        if not m.points or m.points[0].laplacian.interval()[0] > 0:
+            return None
+        if m.points[0].laplacian.value <= 0:
+            break
+    return m
 
 
 def _scans(landscape: Landscape, budget: Budget) -> bool:
@@ -212,6 +237,7 @@ def _rank(landscape: Landscape, candidates: list[_Candidate], budget: Budget, se
 def _judge(
     measured: list[MeasuredFamily],
     refuting: list[tuple[MeasuredFamily, BoundedFamily]],
+    undecided: list[MeasuredFamily],
     screened: int,
     budget: Budget,
     settings: Settings,
@@ -222,7 +248,7 @@ def _judge(
     evidence: dict[str, Any] = {
         "drawn": budget.family_draws,
         "screened": screened,
-        "families": [family_as_dict(m, temperatures, budget.level) for m in measured],
+        "families": [family_as_dict(m, temperatures, budget.level) for m in [*measured, *undecided]],
     }
     name = "growth exponent of s* along the worst family"
     if refuting:
@@ -237,7 +263,7 @@ def _judge(
             ),
         )
         refuted = {id(m) for m, _ in refuting}
-        for m, row in zip(measured, evidence["families"], strict=True):
+        for m, row in zip([*measured, *undecided], evidence["families"], strict=True):
             row["refutes"] = id(m) in refuted
             row["witness"] = m is worst
         if bounded.mechanism == "gradient":
@@ -248,13 +274,14 @@ def _judge(
             statistic_name=name, statistic=bounded.fit.exponent, interval=bounded.fit.interval(budget.level), level=budget.level,
             evidence=evidence, witness=family_witness(NAME, worst, bounded, budget.level), cost=cost.stop(),
         )  # fmt: skip
-    suspicious = [m for m in measured if _suspicious(m, settings, budget)]
+    suspicious = [m for m in measured if _suspicious(m, settings, budget)] + undecided
     lowest = min((g for g, _ in growths), key=lambda g: g.exponent, default=None)
     if suspicious:
         status = Status.INCONCLUSIVE
         summary = (
-            f"s* seems not to grow along {len(suspicious)} of {len(measured)} families ({suspicious[0].family.label}), but that is "
-            "not established at this level; more probes and radii (a larger budget) would decide."
+            f"s* seems not to grow along {len(suspicious)} of {len(measured) + len(undecided)} families "
+            f"({suspicious[0].family.label}), but that is not established at this level; more probes and radii (a larger budget) "
+            "would decide."
         )
     elif not measured:
         status, summary = Status.INCONCLUSIVE, "No drawn family could be measured; --dtype float64 or a larger budget would decide."
