@@ -76,6 +76,8 @@ def test_a_bounded_family_is_seen_again_with_fresh_probes() -> None:
     claimed, now, other = (r[0][i] for r, i in ((first.rows, 2), (first.rows, 3), (second.rows, 3)))
     assert len({claimed, now, other}) == 3
     assert replay(witness, landscape, seed=5) == first
+    # Three probes have an interval without an upper end; four times as many do not.
+    assert replay(witness | {"num_probes": 3}, landscape, seed=5).reproduced
 
 
 def test_slow_growth_is_seen_again(slow: Witness) -> None:

@@ -12,6 +12,7 @@ from villani_verify.curvature.engine import engine_for
 from villani_verify.curvature.probes import derive_seed
 from villani_verify.environment import peak_memory_bytes
 from villani_verify.errors import RequestError
+from villani_verify.estimation.adaptive import check_method
 from villani_verify.estimation.psi import PointMeasurement, measure_point
 from villani_verify.landscape import Landscape
 from villani_verify.notes import collected_notes
@@ -70,6 +71,7 @@ def psi(
     target_relative_error: float | None = None,
     seed: int = 0,
     engine: str = "auto",
+    method: str = "auto",
     level: float = 0.95,
 ) -> PsiMeasurement:
     """Measure Ψ_s, ΔF and s* with intervals.
@@ -82,6 +84,7 @@ def psi(
         target_relative_error: draw probes until the interval of ΔL is within ± this fraction, looks accounted for.
         seed: address of the probes.
         engine: as for `verify`.
+        method: how a target is reached: auto, hutchinson or hutch++.
         level: confidence of the intervals.
 
     Raises:
@@ -90,6 +93,7 @@ def psi(
     """
     check_temperatures(temperatures)
     _check_options(radii, num_probes, target_relative_error)
+    check_method(method)
     landscape.check()
     length = norm(landscape.initial)
     if radii and length == 0:
@@ -112,6 +116,7 @@ def psi(
                     num_probes=num_probes or 16,
                     exact_dimension=0 if sampled else EXACT_DIMENSION,
                     target_relative_error=target_relative_error,
+                    method=method,
                 )
             )
     return PsiMeasurement(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, Self, TypeVar
 
 import torch
@@ -71,6 +72,32 @@ def halving_batches(compute: Callable[[H], T], landscape: H) -> T:
         f"device {landscape.device}: out of memory with one row a batch; shorten the sequences, or use a larger device "
         "or --dtype float32"
     )
+
+
+def in_passes_of_rows(one_pass: Callable[[torch.Tensor], None], rows: torch.Tensor, device: torch.device, *, per_pass: int) -> None:
+    """Call `one_pass` on consecutive rows, on fewer at once where memory runs out.
+
+    Args:
+        one_pass: (some rows) ↦ None. Where memory runs out it must not have kept anything.
+        rows: all of them.
+        device: named in the error.
+        per_pass: rows of one call, at first.
+
+    Raises:
+        DeviceError: if memory runs out with one row.
+    """
+    in_passes(lambda _, chunk: one_pass(rows[chunk[0] : chunk[-1] + 1]), _Undivided(device), range(len(rows)), per_pass=per_pass)
+
+
+@dataclass(frozen=True)
+class _Undivided:
+    """Work whose batches stay as they are."""
+
+    device: torch.device
+    batches: tuple[Any, ...] = ()
+
+    def halved(self) -> None:
+        """There is nothing smaller."""
 
 
 def in_passes(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import statistics
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from contenders import curvlinops_operator, eigenthings_operator, pyhessian_obje
 
 from villani_verify.cli.allocator import keep_freed_memory
 from villani_verify.curvature.engine import engine_for
+from villani_verify.estimation.hutch_plus_plus import Deflation
 from villani_verify.estimation.hutchinson import laplacian_estimate
 from villani_verify.landscape import Landscape
 from villani_verify.landscapes.request import LandscapeRequest
@@ -33,6 +35,17 @@ def own(landscape: Landscape) -> Routine:
     """This package's samples of the Laplacian."""
     engine = engine_for("taylor")
     return lambda count, seed: laplacian_estimate(landscape, landscape.initial, engine=engine, num_probes=count, seed=seed).value
+
+
+def own_deflated(landscape: Landscape) -> Routine:
+    """The same with a subspace of an eighth as many dimensions, for which a quarter of the products and forms goes."""
+    form = engine_for("taylor").trace_form(landscape, landscape.initial)
+
+    def run(count: int, seed: int) -> float:
+        deflation = Deflation.none(form).extended(count // 8, seed=seed)
+        return statistics.fmean(deflation.samples(seed, range(count - deflation.num_matvecs)))
+
+    return run
 
 
 def pyhessian(landscape: Landscape) -> Routine:
@@ -74,6 +87,7 @@ def _eigenthings(method: str) -> Callable[[Landscape], Routine]:
 
 ROUTINES: dict[str, Callable[[Landscape], Routine]] = {
     "villani-verify": own,
+    "villani-verify, Hutch++": own_deflated,
     "PyHessian": pyhessian,
     "curvlinops, Hutchinson": _curvlinops("hutchinson_trace"),
     "curvlinops, Hutch++": _curvlinops("hutchpp_trace"),

@@ -130,6 +130,7 @@ REQUESTS = {
     "text for a formula": ((*VERIFY, "--dataset", "file"), ("double-well", "--dataset")),
     "criterion": ((*VERIFY, "--criteria", "smoothnes"), ("'smoothnes'", "'smoothness'")),
     "no criterion": ((*VERIFY, "--criteria", ","), ("criteria ','", "smoothness")),
+    "method": (("psi", "--target-relative-error", "0.1", "--method", "hutch"), ("'hutch'", "'hutch++'")),
     "engine": ((*VERIFY, "--engine", "revers"), ("'revers'", "'reverse'")),
     "budget": ((*VERIFY, "--budget", "quik"), ("'quik'", "'quick'")),
     "status": ((*VERIFY, "--expect", "smoothness=true"), ("'true'", "supported")),

@@ -52,6 +52,14 @@ def test_engines_and_seeds_are_passed_on(run, landscapes):
         assert json.loads(outcome.out)["engine"] == engine
 
 
+def test_methods_are_passed_on(run):
+    for method, shown in (("hutchinson", "hutchinson, taylor"), ("hutch++", "hutch++ with 16 dimensions, taylor")):
+        where = ("--landscape", "gpt2-tiny", "--sequences", "2", "--sequence-length", "12")
+        outcome = run("psi", *where, "--target-relative-error", "0.3", "--method", method, "--json", "-")
+        assert outcome.status == 0
+        assert json.loads(outcome.out)["points"][0]["laplacian"]["method"] == shown
+
+
 def test_relative_error_is_reached(run):
     outcome = run("psi", "--landscape", "gpt-neo-tiny", "--target-relative-error", "0.3", "--json", "-")
     assert outcome.status == 0

@@ -8,10 +8,19 @@ import torch
 from torch import Tensor
 
 from villani_verify.criteria.budget import budget_for
-from villani_verify.criteria.differential_growth_uniform import claim, differential_growth_uniform
-from villani_verify.criteria.result import CriterionResult, Status
+from villani_verify.criteria.differential_growth_uniform import (
+    _Candidate,
+    _gradient_growth,
+    _undetermined,
+    claim,
+    differential_growth_uniform,
+)
+from villani_verify.criteria.measured_family import MeasuredFamily
+from villani_verify.criteria.result import Cost, CriterionResult, Status
 from villani_verify.criteria.settings import Settings
 from villani_verify.curvature.engine import engine_for
+from villani_verify.estimation.estimate import Estimate
+from villani_verify.estimation.psi import PointMeasurement
 from villani_verify.landscape import Landscape
 from villani_verify.landscapes.zoo import zoo_entry
 from villani_verify.search.families import Scaling, family_of
@@ -74,6 +83,73 @@ def test_only_temperatures_above_the_bound_refute(temperature: float, refuted: b
     result = judge(two_layers(), temperatures=(temperature,))
     assert (result.status == Status.REFUTED) == refuted
     assert result.claim == claim((temperature,))
+
+
+def wide_layers() -> Landscape:
+    """L = ½(a·b)² with so many parameters that Laplacians are estimated."""
+    return function(lambda t: 0.5 * (t[:40] @ t[40:]).square(), 80, blocks={"a": 40, "b": 40}, weight_decay=DECAY)
+
+
+class Drowned:
+    """An engine whose samples of the Laplacian are right on average, and differ from it by ±`noise` in turn."""
+
+    def __init__(self, noise: float) -> None:
+        self.inner = engine_for("auto")
+        self.noise = noise
+
+    def __getattr__(self, name: str):
+        return getattr(self.inner, name)
+
+    def laplacian_samples(self, landscape, point, *, seed, indices):
+        drawn = self.inner.laplacian_samples(landscape, point, seed=seed, indices=indices)
+        return [x + (-1) ** k * self.noise for x, k in zip(drawn, indices, strict=True)]
+
+
+def with_reserves(engine, reserves: int = 2) -> CriterionResult:
+    landscape = wide_layers()
+    budget = replace(budget_for("quick", landscape.dimension), family_candidates=3, family_reserves=reserves, screening_probes=0)
+    return differential_growth_uniform(landscape, budget, Settings(0, engine, ()))
+
+
+def test_reserves_do_not_change_what_can_be_decided() -> None:
+    result = with_reserves(engine_for("auto"))
+    assert result.status == Status.REFUTED
+    assert all(len(f["points"]) > 1 for f in result.evidence["families"])
+
+
+def test_reserves_stand_in_for_families_whose_laplacian_drowns_in_noise() -> None:
+    result = with_reserves(Drowned(1e15))
+    assert result.status == Status.INCONCLUSIVE
+    # Three candidates and as many reserves as there are, each at its outer end alone.
+    assert [len(f["points"]) for f in result.evidence["families"]] == [1] * 5
+    assert result.summary.startswith("s* seems not to grow along 5 of 5 families (")
+    # Only an estimate that is positive, though not surely, is worth four times as many probes.
+    probes = budget_for("quick", 80).family_probes
+    outer = [f["points"][0]["laplacian"] for f in result.evidence["families"]]
+    assert all(row["num_matvecs"] == (4 * probes if row["value"] > 0 else row["num_matvecs"]) for row in outer)
+    assert all(row["interval"][0] <= 0 for row in outer)
+
+
+def test_noise_that_four_times_the_probes_overcome() -> None:
+    """At b = 0 the Laplacian is ‖a‖² + 80 λ, 9e6 to 9e10 here, so noise of a like size is decided by one of the two attempts."""
+    assert with_reserves(Drowned(1e3)).status == Status.REFUTED
+
+
+def test_gradients_that_grow_have_positive_exponents() -> None:
+    landscape = function(lambda t: (1 + t.prod()).square(), 2, blocks={"a": 1, "b": 1})
+    family = Scaling({"b": 1}, ("a",))
+    found = _gradient_growth(
+        landscape.at({n: torch.ones_like(t) for n, t in landscape.initial.items()}), _Candidate(family, 1.0, 10.5, 0, 1, 0), Cost()
+    )
+    # At a = 0, b = r the gradient is (2r, 0).
+    assert found == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(("spread", "expected"), [(0.1, False), (10.0, True)])
+def test_a_sign_that_is_not_known(spread: float, expected: bool) -> None:
+    estimate = Estimate.mean_of([1 + spread, 1 - spread] * 8, num_matvecs=16, method="", dtype="", device="")
+    points = tuple(PointMeasurement(r, 0.0, 0.0, 1.0, 1.0, estimate, estimate) for r in (1.0, 3.0, 10.0))
+    assert _undetermined(MeasuredFamily(Scaling({"b": 1}, ("a",)), (1.0, 3.0, 10.0), points, 0, 16)) == expected
 
 
 @pytest.mark.parametrize("d", [4, 80])

@@ -54,6 +54,22 @@ def test_slopes_are_those_of_the_gradient() -> None:
     assert found.slopes == pytest.approx(expected, rel=1e-11)
 
 
+def test_slopes_of_batches_are_weighted() -> None:
+    whole = LandscapeRequest(landscape="gpt2-tiny", sequences=3).load()
+    split = Landscape.causal_lm(whole.loss_function.model, whole.batches[0], sequences_per_batch=2).at(whole.initial)
+    assert len(set(split.batch_weights)) == 2
+    found, expected = (ENGINE.directional_forms(x, x.initial, seed=3, indices=range(4)).slopes for x in (split, whole))
+    assert found == pytest.approx(expected, rel=1e-10)
+
+
+def test_detached_tensors_move_like_others() -> None:
+    """The landscape is a function of θ: what a loss hides from reverse mode still changes with it."""
+    hidden = Landscape.from_function(lambda t: 1 + (torch.sin(t.detach()) * t).sum().square(), 3)
+    plain = Landscape.from_function(lambda t: 1 + (torch.sin(t) * t).sum().square(), 3)
+    point = {"theta": torch.tensor([0.3, -1.2, 0.7], dtype=F64)}
+    assert forms(hidden.at(point)) == pytest.approx(forms(plain.at(point)), rel=1e-12)
+
+
 def test_a_group_is_the_mean_of_its_probes() -> None:
     landscape = LandscapeRequest(landscape="gpt2-tiny", sequences=2).load()
     single = forms(landscape, indices=range(6))

@@ -14,7 +14,7 @@ from villani_verify.curvature.double_backward import DoubleBackward
 from villani_verify.curvature.forward_over_reverse import ForwardOverReverse
 from villani_verify.curvature.probes import signs
 from villani_verify.estimation.estimate import Estimate
-from villani_verify.estimation.hutchinson import FIRST_LOOK, laplacian_estimate, laplacian_to_relative_error
+from villani_verify.estimation.hutchinson import laplacian_estimate
 from villani_verify.estimation.psi import PointMeasurement
 from villani_verify.landscape import Landscape
 from villani_verify.points import Point
@@ -123,61 +123,6 @@ def test_coverage_of_the_laplacian_and_of_the_critical_temperature(n: int) -> No
         covered["critical temperature"] += low <= gradient_norm_squared / truth <= high
     for what, count in covered.items():
         assert 0.93 <= count / replications <= 0.97, f"{what}: {count} of {replications}"
-
-
-class TestToRelativeError:
-    def estimate(self, h: Tensor, *, target: float, seed: int = 0, **options: object) -> tuple[Estimate, OfMatrix]:
-        engine, landscape = OfMatrix(h), quadratic(h)
-        return laplacian_to_relative_error(landscape, landscape.initial, engine=engine, target=target, seed=seed, **options), engine
-
-    def test_looks_double_and_never_draw_a_probe_twice(self) -> None:
-        estimate, engine = self.estimate(hessian(30, trace=40.0), target=0.002)
-        looks = int(math.log2(estimate.num_matvecs / FIRST_LOOK)) + 1
-        assert looks > 2
-        assert [k for _, indices in engine.asked for k in indices] == list(range(estimate.num_matvecs))
-        assert [len(indices) for _, indices in engine.asked] == [10, *(10 * 2**j for j in range(looks - 1))]
-        assert estimate.alpha_share == 0.5**looks
-        assert estimate.num_matvecs == len(estimate.samples)
-
-    def test_the_width_is_what_was_asked_for(self) -> None:
-        estimate, _ = self.estimate(hessian(30, trace=40.0), target=0.01)
-        low, high = estimate.interval(0.95)
-        assert (high - low) / 2 <= 0.01 * abs(estimate.value)
-
-    def test_gives_up_and_shows_it_by_the_width(self) -> None:
-        estimate, _ = self.estimate(hessian(30, trace=0.0), target=0.01, max_probes=100)
-        assert estimate.num_matvecs == 80
-        low, high = estimate.interval(0.95)
-        assert (high - low) / 2 > 0.01 * abs(estimate.value)
-
-    def test_no_variance_stops_at_the_first_look(self) -> None:
-        estimate, _ = self.estimate(torch.eye(4, dtype=F64), target=1e-6)
-        assert (estimate.num_matvecs, estimate.value) == (FIRST_LOOK, 4.0)
-
-    def test_a_laplacian_that_is_not_finite_stops_at_once(self) -> None:
-        estimate, _ = self.estimate(torch.full((3, 3), math.nan, dtype=F64), target=0.01)
-        assert math.isnan(estimate.value)
-        assert estimate.num_matvecs == FIRST_LOOK
-
-    def test_a_higher_level_takes_more_probes(self) -> None:
-        h = hessian(30, trace=40.0)
-        assert self.estimate(h, target=0.01, level=0.9999)[0].num_matvecs > self.estimate(h, target=0.01, level=0.5)[0].num_matvecs
-
-    def test_coverage_whenever_the_drawing_stops(self) -> None:
-        # The level is at least 95 % by a union bound over the looks. With N = 1,500 the fraction has deviation 0.56 %,
-        # so it falls below 95 % − 4.9 · 0.56 % = 92.2 % with probability below 5e-7 if the level is just 95 %.
-        replications = 1500
-        h = hessian(40, trace=10.0)
-        # Half-width wanted ≈ 1.3 standard deviations of a sample: the number of looks varies between replications.
-        target = 0.45 * math.sqrt(probe_variance(h)) / 10.0
-        covered, stops = 0, set()
-        for seed in range(replications):
-            estimate, _ = self.estimate(h, target=target, seed=seed)
-            low, high = estimate.interval(0.95)
-            covered += low <= 10.0 <= high
-            stops.add(estimate.num_matvecs)
-        assert len(stops) >= 3, f"stopping is not varied: {stops}"
-        assert covered / replications >= 0.922, f"{covered} of {replications}"
 
 
 def test_weight_decay_adds_no_noise() -> None:

@@ -47,6 +47,14 @@ def psi(
             rich_help_panel=_MEASURE,
         ),
     ] = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="How: hutchinson; hutch++, which treats a subspace exactly; or auto, whichever is predicted to cost less.",
+            rich_help_panel=_MEASURE,
+        ),
+    ] = "auto",
     seed: Annotated[int, typer.Option(metavar="N", help="Address of the probes.", rich_help_panel=_MEASURE)] = 0,
     engine: Annotated[
         str,
@@ -68,12 +76,14 @@ def psi(
     Without --landscape and --model it is the small trained GPT-Neo of the zoo.
     """
     from villani_verify.curvature.engine import engine_for
+    from villani_verify.estimation.adaptive import check_method
     from villani_verify.measurement import psi as measure
     from villani_verify.verification import check_temperatures
 
     temperatures = tuple(temperature or [1.0])
     check_temperatures(temperatures)
     engine_for(engine)
+    check_method(method)
     check_json_target(json_target)
     with standard_output_for(json_target):
         landscape = options.request().load()
@@ -87,6 +97,7 @@ def psi(
                 target_relative_error=target_relative_error,
                 seed=seed,
                 engine=engine,
+                method=method,
             ).as_dict()
     if json_target is not None:
         write_json(measured, json_target)

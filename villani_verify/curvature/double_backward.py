@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import torch
 
+from villani_verify.curvature.hessian_form import HessianForm
 from villani_verify.curvature.probes import signs
 from villani_verify.curvature.sums import sum_or_nan
+from villani_verify.curvature.trace_form import TraceForm
 from villani_verify.landscape import Landscape
 from villani_verify.memory import halving_batches
 from villani_verify.points import Point
@@ -29,6 +31,10 @@ class DoubleBackward:
     def laplacian_samples(self, landscape: Landscape, point: Point, *, seed: int, indices: Sequence[int]) -> list[float]:
         """Return quadratic forms; see `Engine`."""
         return self.quadratic_forms(landscape, point, seed=seed, indices=indices)
+
+    def trace_form(self, landscape: Landscape, point: Point) -> TraceForm:
+        """Return the Hessian; see `Engine`."""
+        return HessianForm(landscape, point)
 
     def _forms(self, landscape: Landscape, point: Point, seed: int, indices: Sequence[int]) -> list[float]:
         leaves = {n: t.detach().requires_grad_() for n, t in point.items()}

@@ -1,4 +1,4 @@
-"""The one interface of all engines: the quadratic forms v_kᵀ∇²L(θ)v_k of addressed probes."""
+"""The one interface of all engines: quadratic forms v_kᵀ∇²L(θ)v_k of addressed probes, and samples and a matrix of ΔL."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import Protocol
 
+from villani_verify.curvature.trace_form import TraceForm
 from villani_verify.errors import RequestError
 from villani_verify.landscape import Landscape
 from villani_verify.points import Point
@@ -49,6 +50,9 @@ class Engine(Protocol):
         Raises:
             DeviceError: if memory runs out even in the smallest chunks.
         """
+
+    def trace_form(self, landscape: Landscape, point: Point) -> TraceForm:
+        """Return a matrix of trace ΔL(θ), for estimators that need products with it."""
 
 
 ENGINES = ("auto", "taylor", "reverse", "forward-over-reverse")

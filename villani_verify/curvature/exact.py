@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.func import grad, jvp, vmap
 
-from villani_verify.curvature.forward_over_reverse import stacked_forms
 from villani_verify.curvature.gradient import gradient_norms_squared
+from villani_verify.curvature.hessian_vector import stacked_forms
 from villani_verify.curvature.sums import sum_or_nan
 from villani_verify.landscape import Landscape
 from villani_verify.points import Point

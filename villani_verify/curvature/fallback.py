@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from villani_verify.curvature.double_backward import DoubleBackward
 from villani_verify.curvature.forward_over_reverse import ForwardOverReverse
 from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
 from villani_verify.curvature.taylor.table import TaylorError
+from villani_verify.curvature.trace_form import TraceForm
 from villani_verify.landscape import Landscape
 from villani_verify.notes import Note
 from villani_verify.points import Point
@@ -16,6 +18,8 @@ from villani_verify.points import Point
 # Up to this many parameters several probes share a pass of forward over reverse; above, the kept graph of double
 # backward is cheaper.
 _MANY_PARAMETERS = 5_000_000
+
+T = TypeVar("T")
 
 
 class EngineNote(Note):
@@ -45,7 +49,11 @@ class TaylorOrReverse:
         """Return independent samples whose mean is ΔL(θ); see `Engine`."""
         return self._tried(landscape, lambda: self._used.laplacian_samples(landscape, point, seed=seed, indices=indices))
 
-    def _tried(self, landscape: Landscape, compute: Callable[[], list[float]]) -> list[float]:
+    def trace_form(self, landscape: Landscape, point: Point) -> TraceForm:
+        """Return a matrix of trace ΔL(θ); see `Engine`."""
+        return self._tried(landscape, lambda: self._used.trace_form(landscape, point))
+
+    def _tried(self, landscape: Landscape, compute: Callable[[], T]) -> T:
         try:
             return compute()
         except TaylorError as error:

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 from villani_verify.batches import Batch
 from villani_verify.curvature.addressed_probe import AddressedProbe
+from villani_verify.curvature.hessian_form import HessianForm
+from villani_verify.curvature.sample_form import SampleForm
 from villani_verify.curvature.sums import sum_or_nan
-from villani_verify.curvature.taylor.collapsed import CollapsedJet, Directions
+from villani_verify.curvature.taylor.collapsed import CollapsedJet, lines
 from villani_verify.curvature.taylor.program import AdjointError, Program, program_for
 from villani_verify.curvature.taylor.weighted import Adjoints
+from villani_verify.curvature.trace_form import TraceForm
 from villani_verify.landscape import Landscape
 from villani_verify.memory import in_passes
 from villani_verify.points import Point
@@ -60,6 +63,13 @@ class SecondOrderTaylor:
         leaves one matrix product with W for each sample.
         """
         return _weighted_forms(landscape, point, seed, indices, independent=True)
+
+    def trace_form(self, landscape: Landscape, point: Point) -> TraceForm:
+        """Return the matrix that samples of the Laplacian are forms of, or without a backward pass the Hessian; see `Engine`."""
+        try:
+            return SampleForm(landscape, point)
+        except AdjointError:
+            return HessianForm(landscape, point)
 
     def directional_forms(
         self, landscape: Landscape, point: Point, *, seed: int, indices: Sequence[int], group: int = 1
@@ -125,7 +135,7 @@ def _weighted_forms(landscape: Landscape, point: Point, seed: int, indices: Sequ
         for place, (weight, batch) in enumerate(smaller.weighted_batches()):
             of_batch = adjoints(smaller, batch)
             names = of_batch.program.independence.names if independent else frozenset()
-            probes = _probes(point, seed, chunk, len(chunk), names, place)
+            probes = _lines(point, seed, chunk, len(chunk), names, place)
             rows.append([2 * weight * float(x) for x in of_batch.second_order(probes, len(chunk))])
         forms.extend(sum_or_nan(column) for column in zip(*rows, strict=True))
 
@@ -143,7 +153,7 @@ def _carried(landscape: Landscape, point: Point, seed: int, indices: Sequence[in
     forms = [[0.0] * groups]
     for place, (weight, batch) in enumerate(landscape.weighted_batches()):
         program: Program = program_for(landscape.loss_function, point, batch)
-        result = program.run(batch, _probes(point, seed, indices, groups, frozenset(), place))
+        result = program.run(batch, _lines(point, seed, indices, groups, frozenset(), place))
         if isinstance(result, CollapsedJet):
             slopes.append([weight * float(x) for x in result.tangents])
             if result.second is not None:
@@ -151,24 +161,7 @@ def _carried(landscape: Landscape, point: Point, seed: int, indices: Sequence[in
     return [sum_or_nan(column) for column in zip(*slopes, strict=True)], [sum_or_nan(column) for column in zip(*forms, strict=True)]
 
 
-def _probes(
+def _lines(
     point: Point, seed: int, indices: Sequence[int], groups: int, independent: frozenset[str], place: int
 ) -> Callable[[str], CollapsedJet]:
-    """Return name ↦ θ + t v along each probe, drawn where it is needed.
-
-    Args:
-        point: θ.
-        seed: first part of the probes' address.
-        indices: second part.
-        groups: as of `CollapsedJet`.
-        independent: parameters whose directions may be replaced by noise of the same covariance.
-        place: number of the batch, part of that noise's address.
-    """
-    probes: dict[str, AddressedProbe] = {}
-
-    def parameter(name: str) -> CollapsedJet:
-        tensor = point[name].detach()
-        probe = probes.setdefault(name, AddressedProbe(name, tensor, seed, indices, place))
-        return CollapsedJet(tensor, Directions(probe, independent=name in independent), None, groups)
-
-    return parameter
+    return lines(point, lambda name, like: AddressedProbe(name, like, seed, indices, place), groups=groups, independent=independent)

@@ -20,7 +20,7 @@ class Estimate:
         standard_error: estimated standard deviation of `value`; 0 for an exact number.
         degrees_of_freedom: of the Student-t interval; infinity for an exact number.
         samples: what was averaged, in the order of their addresses; empty for an exact number.
-        num_matvecs: Hessian quadratic forms that were spent.
+        num_matvecs: Hessian quadratic forms and products that were spent, pilots included.
         method: for instance "hutchinson" or "exact".
         dtype: in which the samples were computed.
         device: on which they were computed.
@@ -77,6 +77,10 @@ class Estimate:
             return self.value, self.value
         half = student_t_quantile(1 - (1 - level) * self.alpha_share / 2, self.degrees_of_freedom) * self.standard_error
         return self.value - half, self.value + half
+
+    def with_more_work(self, num_matvecs: int) -> Estimate:
+        """Return the same, with so many more quadratic forms and products that were spent on the way to it."""
+        return replace(self, num_matvecs=self.num_matvecs + num_matvecs)
 
     def shifted(self, constant: float) -> Estimate:
         """Return the estimate of this quantity plus a known constant."""

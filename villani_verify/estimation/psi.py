@@ -14,8 +14,9 @@ from villani_verify.curvature.engine import Engine
 from villani_verify.curvature.exact import exact_laplacian
 from villani_verify.curvature.gradient import gradient_norms_squared
 from villani_verify.errors import LandscapeError
+from villani_verify.estimation.adaptive import laplacian_to_relative_error
 from villani_verify.estimation.estimate import Estimate, Interval
-from villani_verify.estimation.hutchinson import laplacian_estimate, laplacian_to_relative_error
+from villani_verify.estimation.hutchinson import laplacian_estimate
 from villani_verify.landscape import Landscape
 from villani_verify.points import Point, norm
 
@@ -118,6 +119,7 @@ def measure_point(
     num_probes: int,
     exact_dimension: int = 64,
     target_relative_error: float | None = None,
+    method: str = "auto",
 ) -> PointMeasurement:
     """Measure L, ‖∇F‖² and ΔF at θ.
 
@@ -129,6 +131,7 @@ def measure_point(
         num_probes: how many; not used where the Laplacian is exact or a target is given.
         exact_dimension: up to this d the Laplacian is computed exactly, with d quadratic forms.
         target_relative_error: draw until the 95 % interval of ΔL is within ± this fraction instead.
+        method: how, then; see `laplacian_to_relative_error`.
 
     Raises:
         LandscapeError: if a measured number is not finite, or the loss is negative.
@@ -138,7 +141,9 @@ def measure_point(
     if landscape.dimension <= exact_dimension:
         laplacian = exact_estimate(landscape, exact_laplacian(landscape, point))
     elif target_relative_error is not None:
-        laplacian = laplacian_to_relative_error(landscape, point, engine=engine, target=target_relative_error, seed=seed)
+        laplacian = laplacian_to_relative_error(
+            landscape, point, engine=engine, target=target_relative_error, seed=seed, method=method
+        )
     else:
         laplacian = laplacian_estimate(landscape, point, engine=engine, num_probes=num_probes, seed=seed)
     return assemble(landscape, point, loss=loss, plain=plain, full=full, laplacian=laplacian)

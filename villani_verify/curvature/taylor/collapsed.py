@@ -14,7 +14,7 @@ so the sum over a group can be carried instead of its terms (collapsed Taylor mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -286,6 +286,28 @@ class CollapsedJet(Jet):
     def _reduced(self, terms: Tensor) -> Tensor:
         """Sum K terms over each group."""
         return terms if len(terms) == self.groups else terms.unflatten(0, (self.groups, -1)).sum(1)
+
+
+def lines(
+    point: Mapping[str, Tensor], probe: Callable[[str, Tensor], AddressedProbe], *, groups: int, independent: frozenset[str]
+) -> Callable[[str], CollapsedJet]:
+    """Return name ↦ θ + t v along each probe v, which is asked for where it is needed.
+
+    Args:
+        point: θ.
+        probe: (name, parameter) ↦ its directions; called once for each name.
+        groups: as of `CollapsedJet`.
+        independent: parameters whose directions may be replaced by noise of the same covariance.
+    """
+    probes: dict[str, AddressedProbe] = {}
+
+    def parameter(name: str) -> CollapsedJet:
+        tensor = point[name].detach()
+        if name not in probes:
+            probes[name] = probe(name, tensor)
+        return CollapsedJet(tensor, Directions(probes[name], independent=name in independent), None, groups)
+
+    return parameter
 
 
 def _across(x: Tensor, weight: CollapsedJet) -> Tensor:

@@ -79,6 +79,7 @@ class Program:
         *,
         declared: torch.dtype | None = None,
         after: Callable[[fx.Node, Any], Any] | None = None,
+        differentiable: bool = False,
     ) -> Any:
         """Return the loss: a jet, or a tensor if it does not move.
 
@@ -89,6 +90,7 @@ class Program:
             declared: if given, casts of jets to this dtype or a finer one are left out, so that a model declared float32
                 and run in float64 is the function that it computes in exact arithmetic.
             after: if given, called with each operation and its result, and returns what goes on in its place.
+            differentiable: whether reverse mode may go back through all this.
 
         Raises:
             TaylorError: if an operation has no rule.
@@ -99,7 +101,7 @@ class Program:
         def fetch(node: fx.Node) -> Any:
             return parameter(self.parameters[node]) if node in self.parameters else values[node]
 
-        with torch.no_grad():
+        with torch.set_grad_enabled(differentiable):
             for node in self.nodes:
                 arguments = fx.node.map_arg(node.args, fetch)
                 options = fx.node.map_arg(node.kwargs, fetch)

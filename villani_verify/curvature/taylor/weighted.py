@@ -38,12 +38,13 @@ class Adjoints:
         self.batch = batch
         self._of = program.adjoints(batch, point)
 
-    def second_order(self, parameter: Callable[[str], Any], count: int) -> Tensor:
+    def second_order(self, parameter: Callable[[str], Any], count: int, *, differentiable: bool = False) -> Tensor:
         """Return L_2 along `count` lines, float64.
 
         Args:
             parameter: name → `CollapsedJet` of that many lines and groups, at the same θ.
             count: K.
+            differentiable: whether reverse mode may go back to the lines' directions.
         """
         totals: list[Tensor] = []
         settled = self.program.independence.path
@@ -57,7 +58,7 @@ class Adjoints:
                 totals.append(_inner(value.second, self._of[node]))
             return value.sourceless(independent=node in settled)
 
-        result = self.program.run(self.batch, parameter, after=collect)
+        result = self.program.run(self.batch, parameter, after=collect, differentiable=differentiable)
         if not totals or not isinstance(result, CollapsedJet):
             return torch.zeros(count, dtype=torch.float64)
         return torch.stack(totals).sum(0)

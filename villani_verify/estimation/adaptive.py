@@ -1,0 +1,81 @@
+"""ΔL to a relative error that was asked for, by the method that is predicted to need the least work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from villani_verify.curvature.engine import Engine
+from villani_verify.curvature.probes import derive_seed
+from villani_verify.errors import RequestError
+from villani_verify.estimation.estimate import Estimate
+from villani_verify.estimation.hutch_plus_plus import Deflation, grown
+from villani_verify.estimation.hutchinson import described
+from villani_verify.estimation.sequential import PILOT, Target, mean_to_target
+from villani_verify.landscape import Landscape
+from villani_verify.points import Point
+
+_WORTH_A_TRY = 200  # samples; the smallest subspace and its pilot cost about half as much
+
+METHODS = ("auto", "hutchinson", "hutch++")
+
+
+def check_method(name: str) -> None:
+    """Raise RequestError if there is no such method."""
+    if name not in METHODS:
+        close = get_close_matches(name, METHODS, n=1) or ["auto"]
+        raise RequestError(f"method {name!r}: unknown; choose one of {', '.join(METHODS)} (did you mean {close[0]!r}?)")
+
+
+def laplacian_to_relative_error(
+    landscape: Landscape,
+    point: Point,
+    *,
+    engine: Engine,
+    target: float,
+    seed: int,
+    level: float = 0.95,
+    method: str = "auto",
+    max_samples: int = 10_000,
+) -> Estimate:
+    """Draw samples until the interval of ΔL(θ) at `level` is at most ± `target`·|ΔL| wide.
+
+    Args:
+        landscape: gives L.
+        point: θ.
+        engine: computes samples, quadratic forms and products.
+        target: half-width over |value|, for instance 0.01.
+        seed: address of all that is drawn.
+        level: confidence of the interval.
+        method: "hutchinson"; "hutch++", with a subspace of at least 16 dimensions; or "auto", which begins with the first and goes
+            over to the second where a pilot predicts that it pays.
+        max_samples: give up after so many; the interval is then wider than asked for, and says so by its width.
+
+    Raises:
+        RequestError: if there is no such method.
+        DeviceError: if memory runs out even in the smallest chunks.
+    """
+    check_method(method)
+    goal = Target(target, level, max_samples)
+
+    def plain(seed: int, indices: Sequence[int]) -> list[float]:
+        return engine.laplacian_samples(landscape, point, seed=seed, indices=indices)
+
+    pilots = plain(derive_seed(seed, "pilot"), range(PILOT))
+    deflation: Deflation | None = None
+    if method == "hutch++" or (method == "auto" and goal.samples_needed(pilots) > _WORTH_A_TRY):
+        form = engine.trace_form(landscape, point)
+        deflation, pilots = grown(form, goal, seed=seed, pilot=pilots, least=16 if method == "hutch++" else 0)
+    if deflation is None or not deflation.rank:
+        estimate = mean_to_target(
+            lambda indices: plain(seed, indices), goal, pilot=pilots, described=lambda s: described(landscape, engine, s)
+        )
+        return estimate.with_more_work(len(pilots))
+    kept = deflation
+    estimate = mean_to_target(
+        lambda indices: kept.samples(seed, indices),
+        goal,
+        pilot=pilots[-PILOT:],
+        described=lambda s: described(landscape, engine, s, method=f"hutch++ with {kept.rank} dimensions"),
+    )
+    return estimate.with_more_work(len(pilots) + kept.num_matvecs)
