@@ -13,7 +13,7 @@ from villani_verify.curvature.double_backward import DoubleBackward
 from villani_verify.curvature.forward_over_reverse import ForwardOverReverse
 from villani_verify.errors import DeviceError
 from villani_verify.landscape import Landscape
-from villani_verify.memory import MemoryNote, halving_batches, is_out_of_memory, release
+from villani_verify.memory import MemoryNote, halving_batches, in_passes_of_rows, is_out_of_memory, release
 
 F64 = torch.float64
 REFUSAL = "DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes"
@@ -47,7 +47,7 @@ def landscape_with(loss: Any, rows: int = 7) -> Landscape:
 @pytest.mark.parametrize(("most", "halvings"), [(7, 0), (6, 1), (4, 1), (3, 2), (1, 3)])
 def test_halving_gives_the_same_forms_and_says_so(engine: Any, most: int, halvings: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # One probe a pass, so that it is the batch which is halved.
-    monkeypatch.setattr(forward_over_reverse, "_NUMBERS_PER_PASS", 1)
+    monkeypatch.setattr(forward_over_reverse, "NUMBERS_PER_PASS", 1)
     free = landscape_with(Limited(1000))
     expected = engine.quadratic_forms(free, free.initial, seed=1, indices=[0])
     tight = landscape_with(Limited(most))
@@ -165,3 +165,25 @@ def test_results_do_not_become_wrong_when_terms_are_ignored() -> None:
         value = halving_batches(lambda smaller: smaller.loss(smaller.initial), landscape)
     log_p = module(x).log_softmax(-1).detach()
     assert value == pytest.approx(-math.fsum(float(log_p[i, y[i]]) for i in (1, 2, 3)) / 3, rel=1e-14)
+
+
+def test_rows_go_fewer_at_a_time_where_memory_runs_out() -> None:
+    rows = torch.arange(10.0).reshape(5, 2)
+    done: list[Tensor] = []
+
+    def one_pass(some: Tensor) -> None:
+        if len(some) > 1:
+            raise MemoryError
+        done.append(some)
+
+    with pytest.warns(MemoryNote, match="going on with 1 probes a pass"):
+        in_passes_of_rows(one_pass, rows, torch.device("cpu"), per_pass=2)
+    assert torch.equal(torch.cat(done), rows)
+
+
+def test_one_row_of_vectors_that_does_not_fit() -> None:
+    def one_pass(some: Tensor) -> None:
+        raise MemoryError
+
+    with pytest.raises(DeviceError, match=r"^device cpu: out of memory"):
+        in_passes_of_rows(one_pass, torch.zeros(1, 2), torch.device("cpu"), per_pass=1)

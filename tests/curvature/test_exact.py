@@ -157,7 +157,7 @@ def test_trace_of_an_independent_hessian(name: str) -> None:
             (row,) = torch.autograd.grad(g.reshape(-1)[i], leaf, retain_graph=True)
             diagonal.append(float(row.reshape(-1)[i]))
             wanted.append((n, i))
-    from villani_verify.curvature.forward_over_reverse import stacked_forms
+    from villani_verify.curvature.hessian_vector import stacked_forms
 
     basis = {n: torch.zeros(len(wanted), *t.shape, dtype=F64) for n, t in landscape.initial.items()}
     for k, (n, i) in enumerate(wanted):
