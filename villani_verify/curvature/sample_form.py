@@ -24,7 +24,7 @@ _MOST_VECTORS_PER_PASS = 64
 class SampleForm:
     """The matrix B of which a sample of ΔL, see `SecondOrderTaylor.laplacian_samples`, is the quadratic form zᵀBz.
 
-    z are the signs that a sample draws, so that tr B = ΔL(θ) exactly. With fewer tokens than features z is far smaller than θ: 12
+    z are the signs that a sample draws, so that tr B = ΔL(θ) exactly. With fewer tokens than features z is far smaller than θ: 17
     million numbers for GPT-Neo-125M and 128 tokens. Bz = ½ ∇_z zᵀBz, by one backward pass through the forward pass of a sample.
 
     Attributes:
