@@ -27,7 +27,8 @@ from villani_verify.estimation.sequential import PILOT, Target
 
 _FIRST_BLOCK = 16
 _LARGEST_BASIS = 1 << 30  # bytes; orthogonalising takes some three times as much for a while
-_NUMBERS_AT_ONCE = 1 << 27  # of the vectors that exist at the same time
+_NUMBERS_AT_ONCE = 1 << 24  # of the vectors that exist at the same time, but
+_FEWEST_AT_ONCE = 8  # vectors share a pass in any case
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Deflation:
 
     def samples(self, seed: int, indices: Sequence[int]) -> list[float]:
         """Return independent samples whose mean is tr B, one for each address."""
-        at_once = max(1, _NUMBERS_AT_ONCE // max(1, self.form.size))
+        at_once = max(_FEWEST_AT_ONCE, _NUMBERS_AT_ONCE // max(1, self.form.size))
         drawn: list[float] = []
         for start in range(0, len(indices), at_once):
             z = self.form.signs(seed, indices[start : start + at_once])
