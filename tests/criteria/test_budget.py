@@ -22,8 +22,9 @@ def test_every_plan_can_be_carried_out(name: str, dimension: int) -> None:
     assert plan.decades >= 1
     assert plan.family_candidates <= plan.family_draws
     assert plan.level == 0.99
-    assert all(getattr(plan, f.name) > 0 for f in fields(plan) if f.name not in ("name", "screening_probes"))
+    assert all(getattr(plan, f.name) > 0 for f in fields(plan) if f.name not in ("name", "screening_probes", "family_reserves"))
     assert plan.screening_probes >= 0
+    assert plan.family_reserves >= 0
 
 
 @pytest.mark.parametrize("dimension", DIMENSIONS)
