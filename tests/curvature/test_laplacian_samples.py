@@ -18,7 +18,7 @@ from villani_verify.curvature import second_order_taylor
 from villani_verify.curvature.engine import ENGINES, engine_for
 from villani_verify.curvature.exact import exact_laplacian
 from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
-from villani_verify.curvature.taylor import collapsed
+from villani_verify.curvature.taylor import collapsed, weighted
 from villani_verify.curvature.taylor.program import program_for
 from villani_verify.landscape import Landscape
 from villani_verify.landscapes.request import LandscapeRequest
@@ -116,7 +116,7 @@ def test_what_is_not_independent_shows_in_the_mean(monkeypatch: pytest.MonkeyPat
     assert standard_errors(landscape, samples(landscape)) < 5
     program = program_for(landscape.loss_function, landscape.initial, landscape.batches[0])
     forged = replace(program, independence=replace(program.independence, names=frozenset({"w"})))
-    monkeypatch.setattr(second_order_taylor, "program_for", lambda *_: forged)
+    monkeypatch.setattr(weighted, "program_for", lambda *_: forged)
     assert standard_errors(landscape, samples(landscape)) > 10
 
 

@@ -72,15 +72,17 @@ def differential_growth_uniform(landscape: Landscape, budget: Budget, settings: 
     cost = Cost()
     candidates = _screen(landscape, budget, settings, cost)
     ranked = _rank(landscape, candidates[: budget.family_candidates + budget.family_reserves], budget, settings, cost)
-    wanted = len(ranked) if _scans(landscape, budget) else max(1, math.ceil(budget.family_candidates / 3))
+    candidates_alone = min(len(ranked), budget.family_candidates)
+    wanted = len(ranked) if _scans(landscape, budget) else max(1, math.ceil(candidates_alone / 3))
     measured: list[MeasuredFamily] = []
     refuting: list[tuple[MeasuredFamily, BoundedFamily]] = []
     undecided: list[MeasuredFamily] = []
     for i, candidate in enumerate(ranked):
         # Reserves stand in for families that could not be decided.
-        if (i >= wanted and refuting) or i >= budget.family_candidates + len(undecided):
+        planned = min(len(ranked), candidates_alone + len(undecided))
+        if (i >= wanted and refuting) or i >= planned:
             break
-        settings.progress("uniform growth: measure families", i, budget.family_candidates + len(undecided))
+        settings.progress("uniform growth: measure families", i, planned)
         parameters = _parameters(landscape, candidate, budget, cost)
         if budget.family_reserves:
             far = _undecidable(landscape, candidate.family, parameters[-1], budget, settings, i, cost)

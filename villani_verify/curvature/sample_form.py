@@ -10,8 +10,8 @@ from torch import Tensor
 from villani_verify.curvature.addressed_probe import AddressedProbe
 from villani_verify.curvature.noise import GivenProbe, NoiseVectors, RecordingProbe, Requests
 from villani_verify.curvature.taylor.collapsed import lines
-from villani_verify.curvature.taylor.program import program_for
-from villani_verify.curvature.taylor.weighted import Adjoints
+from villani_verify.curvature.taylor.program import largest_value
+from villani_verify.curvature.taylor.weighted import BatchAdjoints
 from villani_verify.landscape import Landscape
 from villani_verify.memory import in_passes_of_rows
 from villani_verify.points import Point
@@ -41,14 +41,14 @@ class SampleForm:
         """Record what the passes over all batches draw."""
         self._landscape = landscape
         self._point = {n: t.detach() for n, t in point.items()}
-        self._kept: dict[int, Adjoints] = {}
+        self._adjoints = BatchAdjoints(landscape.loss_function, self._point, landscape.batches)
         requests = Requests()
         for place in range(len(landscape.batches)):
             self._second_order(place, lambda name, like, p=place: RecordingProbe(name, like, p, requests), 1)  # type: ignore[misc]
         self._vectors = NoiseVectors(self._point, requests)
         self.size = self._vectors.size
-        largest = max(program_for(landscape.loss_function, point, batch).largest_value for batch in landscape.batches)
-        self._per_pass = max(1, min(_MOST_VECTORS_PER_PASS, _NUMBERS_PER_PASS // max(1, largest)))
+        largest = largest_value(landscape.loss_function, self._point, landscape.batches)
+        self._per_pass = max(1, min(_MOST_VECTORS_PER_PASS, _NUMBERS_PER_PASS // largest))
 
     def signs(self, seed: int, indices: Sequence[int]) -> Tensor:
         """Return the signs of the samples with these addresses, shape (K, n)."""
@@ -95,15 +95,6 @@ class SampleForm:
     def _second_order(
         self, place: int, probe: Callable[[str, Tensor], AddressedProbe], count: int, *, differentiable: bool = False
     ) -> Tensor:
-        adjoints = self._adjoints(place)
+        adjoints = self._adjoints.of(self._landscape.batches[place])
         jets = lines(self._point, probe, groups=count, independent=adjoints.program.independence.names)
         return adjoints.second_order(jets, count, differentiable=differentiable)
-
-    def _adjoints(self, place: int) -> Adjoints:
-        if place in self._kept:
-            return self._kept[place]
-        batch = self._landscape.batches[place]
-        found = Adjoints(program_for(self._landscape.loss_function, self._point, batch), self._point, batch)
-        if len(self._landscape.batches) == 1:  # those of several take too much memory to keep
-            self._kept[place] = found
-        return found

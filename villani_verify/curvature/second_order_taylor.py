@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from villani_verify.batches import Batch
 from villani_verify.curvature.addressed_probe import AddressedProbe
 from villani_verify.curvature.hessian_form import HessianForm
 from villani_verify.curvature.sample_form import SampleForm
 from villani_verify.curvature.sums import sum_or_nan
 from villani_verify.curvature.taylor.collapsed import CollapsedJet, lines
-from villani_verify.curvature.taylor.program import AdjointError, Program, program_for
-from villani_verify.curvature.taylor.weighted import Adjoints
+from villani_verify.curvature.taylor.program import AdjointError, Program, largest_value, program_for
+from villani_verify.curvature.taylor.weighted import BatchAdjoints
 from villani_verify.curvature.trace_form import TraceForm
 from villani_verify.landscape import Landscape
 from villani_verify.memory import in_passes
@@ -113,27 +112,20 @@ def _in_passes(
     least: int = 1,
 ) -> None:
     """Call `one_pass` on as many probes at once as the largest value of the graph allows."""
-    largest = max(program_for(landscape.loss_function, point, batch).largest_value for batch in landscape.batches)
-    affordable = min(_MOST_PROBES_PER_PASS, _NUMBERS_PER_PASS // max(1, largest))
+    largest = largest_value(landscape.loss_function, point, landscape.batches)
+    affordable = min(_MOST_PROBES_PER_PASS, _NUMBERS_PER_PASS // largest)
     in_passes(one_pass, landscape, indices, per_pass=affordable, least=least)
 
 
 def _weighted_forms(landscape: Landscape, point: Point, seed: int, indices: Sequence[int], *, independent: bool) -> list[float]:
     """Return twice the second-order coefficients of L, one for each probe, by adjoints."""
-    kept: list[Adjoints] = []  # those of the only batch; those of several take too much memory to keep
+    adjoints = BatchAdjoints(landscape.loss_function, point, landscape.batches)
     forms: list[float] = []
-
-    def adjoints(smaller: Landscape, batch: Batch) -> Adjoints:
-        if smaller is not landscape or len(landscape.batches) > 1:
-            return Adjoints(program_for(landscape.loss_function, point, batch), point, batch)
-        if not kept:
-            kept.append(Adjoints(program_for(landscape.loss_function, point, batch), point, batch))
-        return kept[0]
 
     def one_pass(smaller: Landscape, chunk: Sequence[int]) -> None:
         rows = []
         for place, (weight, batch) in enumerate(smaller.weighted_batches()):
-            of_batch = adjoints(smaller, batch)
+            of_batch = adjoints.of(batch)
             names = of_batch.program.independence.names if independent else frozenset()
             probes = _lines(point, seed, chunk, len(chunk), names, place)
             rows.append([2 * weight * float(x) for x in of_batch.second_order(probes, len(chunk))])

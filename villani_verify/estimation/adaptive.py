@@ -9,7 +9,7 @@ from villani_verify.curvature.engine import Engine
 from villani_verify.curvature.probes import derive_seed
 from villani_verify.errors import RequestError
 from villani_verify.estimation.estimate import Estimate
-from villani_verify.estimation.hutch_plus_plus import Deflation, grown
+from villani_verify.estimation.hutch_plus_plus import grown
 from villani_verify.estimation.hutchinson import described
 from villani_verify.estimation.sequential import PILOT, Target, mean_to_target
 from villani_verify.landscape import Landscape
@@ -61,21 +61,15 @@ def laplacian_to_relative_error(
     def plain(seed: int, indices: Sequence[int]) -> list[float]:
         return engine.laplacian_samples(landscape, point, seed=seed, indices=indices)
 
-    pilots = plain(derive_seed(seed, "pilot"), range(PILOT))
-    deflation: Deflation | None = None
-    if method == "hutch++" or (method == "auto" and goal.samples_needed(pilots) > _WORTH_A_TRY):
+    draw, used, work = plain, "hutchinson", PILOT
+    pilot = plain(derive_seed(seed, "pilot"), range(PILOT))
+    if method == "hutch++" or (method == "auto" and goal.samples_needed(pilot) > _WORTH_A_TRY):
         form = engine.trace_form(landscape, point)
-        deflation, pilots = grown(form, goal, seed=seed, pilot=pilots, least=16 if method == "hutch++" else 0)
-    if deflation is None or not deflation.rank:
-        estimate = mean_to_target(
-            lambda indices: plain(seed, indices), goal, pilot=pilots, described=lambda s: described(landscape, engine, s)
-        )
-        return estimate.with_more_work(len(pilots))
-    kept = deflation
+        deflation, pilots = grown(form, goal, seed=seed, pilot=pilot, least=16 if method == "hutch++" else 0)
+        if deflation.rank:
+            draw, used, pilot = deflation.samples, f"hutch++ with {deflation.rank} dimensions", pilots[-PILOT:]
+            work = len(pilots) + deflation.num_matvecs
     estimate = mean_to_target(
-        lambda indices: kept.samples(seed, indices),
-        goal,
-        pilot=pilots[-PILOT:],
-        described=lambda s: described(landscape, engine, s, method=f"hutch++ with {kept.rank} dimensions"),
+        lambda indices: draw(seed, indices), goal, pilot=pilot, described=lambda s: described(landscape, engine, s, method=used)
     )
-    return estimate.with_more_work(len(pilots) + kept.num_matvecs)
+    return estimate.with_more_work(work)

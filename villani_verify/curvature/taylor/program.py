@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import operator
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -213,6 +213,15 @@ def program_for(loss: LossFunction, point: Point, batch: Batch) -> Program:
     if isinstance(found, str):
         raise TaylorError(found)
     return found
+
+
+def largest_value(loss: LossFunction, point: Point, batches: Sequence[Batch]) -> int:
+    """Return the entries of the largest tensor that the programs of some batches compute on the way, at least 1.
+
+    Raises:
+        TaylorError: if one cannot be exported.
+    """
+    return max(1, *(program_for(loss, point, batch).largest_value for batch in batches))
 
 
 def _signature(tree: Any) -> Any:

@@ -12,7 +12,7 @@ keeps a number of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -20,7 +20,8 @@ from torch import Tensor, fx
 
 from villani_verify.batches import Batch
 from villani_verify.curvature.taylor.collapsed import CollapsedJet
-from villani_verify.curvature.taylor.program import Program
+from villani_verify.curvature.taylor.program import Program, program_for
+from villani_verify.losses import LossFunction
 from villani_verify.points import Point
 
 
@@ -62,6 +63,25 @@ class Adjoints:
         if not totals or not isinstance(result, CollapsedJet):
             return torch.zeros(count, dtype=torch.float64)
         return torch.stack(totals).sum(0)
+
+
+class BatchAdjoints:
+    """The adjoints of a loss at θ for each of several batches; kept for an only batch, as those of several take too much memory."""
+
+    def __init__(self, loss: LossFunction, point: Point, batches: Sequence[Batch]) -> None:
+        """Take what the adjoints are of; nothing is computed yet."""
+        self._loss = loss
+        self._point = point
+        self._batches = batches
+        self._kept: Adjoints | None = None
+
+    def of(self, batch: Batch) -> Adjoints:
+        """Return the adjoints for one of the batches, or for a part of one."""
+        if len(self._batches) > 1 or batch is not self._batches[0]:
+            return Adjoints(program_for(self._loss, self._point, batch), self._point, batch)
+        if self._kept is None:
+            self._kept = Adjoints(program_for(self._loss, self._point, batch), self._point, batch)
+        return self._kept
 
 
 def _inner(sources: Tensor, adjoint: Tensor) -> Tensor:
