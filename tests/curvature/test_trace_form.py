@@ -45,13 +45,34 @@ def gathered() -> Landscape:
     return Landscape.from_module(Gathered(), lambda out, target: out.square().mean(), [(x, x)])
 
 
+class Twice(nn.Module):
+    """A matrix that is scaled once and then met twice, so that what it is multiplied with depends on it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.tensor([[0.6, 0.3], [-0.2, 0.5]], dtype=F64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        scaled = 2 * self.w
+        return torch.sin(x @ scaled) @ scaled
+
+
+def twice() -> Landscape:
+    x = torch.tensor([[1.0, 2.0], [0.5, -1.0], [1.0, 1.0]], dtype=F64)
+    return Landscape.from_module(Twice(), lambda out, target: (out - 1).square().mean(), [(x, x)])
+
+
 LANDSCAPES: dict[str, Callable[[], Landscape]] = {
     "gpt-neo, few tokens": lambda: zoo("gpt-neo-tiny", 4, 1),
     "gpt-neo, many tokens": lambda: zoo("gpt-neo-tiny", 12),
     "gpt2": lambda: zoo("gpt2-tiny", 4),
     "llama": lambda: zoo("llama-tiny", 4, 1),
     "gpt2 in three batches": lambda: in_batches_of_one("gpt2-tiny"),
+    # Three tokens are at most half the six features of the tied head, so that noise stands in for its direction.
+    "gpt-neo, three tokens": lambda: zoo("gpt-neo-tiny", 3, 1),
+    "gpt2, three tokens": lambda: zoo("gpt2-tiny", 3, 1),
     "gathered": gathered,
+    "twice": twice,
 }
 FORMS = {"samples": SampleForm, "hessian": HessianForm}
 

@@ -259,3 +259,20 @@ def test_softplus_and_logaddexp_are_smooth_where_torch_switches_branch() -> None
     # log(e^t + 1) three times, once with −t and a minus sign: softplus = ln 2 + t/2 + t²/8 − t⁴/192.
     ln2 = torch.log(torch.tensor(2.0, dtype=torch.float64)).item()
     assert found.loss == pytest.approx([2 * ln2 - ln2, 0.5 + 0.5 + 0.5, 2 / 8 - 1 / 8, 0.0, -2 / 192 + 1 / 192], abs=1e-15)
+
+
+@pytest.mark.parametrize("operation", [torch.ops.aten._log_softmax.default, torch.ops.aten._softmax.default], ids=["log", "plain"])
+def test_softmax_keeps_its_digits_where_all_logits_but_the_largest_move_alike(operation) -> None:
+    # The largest logit, of weight 1/2000, does not move; the others move by 1e4 and a little. Σ w a² and (Σ w a)² are near 1e8 and
+    # agree in three digits: float32 loses as many, and more in sums of 2,000, if the mean is not taken away first.
+    value = torch.zeros(1, 2000, dtype=torch.float64)
+    value[0, 0] = 1e-3
+    tangent = 1e4 + torch.randn(1, 1, 2000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    tangent[..., 0] = 0.0
+    rounded = value.float(), tangent.float()
+
+    def second(a: Tensor, t: Tensor) -> Tensor:
+        return RULES[operation](collapsed.CollapsedJet(a, t, None, 1), -1, False).second
+
+    exact = second(rounded[0].double(), rounded[1].double())
+    assert float((second(*rounded) - exact).norm() / exact.norm()) < 1e-6
