@@ -6,6 +6,9 @@ command line prints it as it stands and exits with status 2.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class VillaniError(Exception):
     """Base class: catching it catches everything this package raises on purpose."""
@@ -33,6 +36,13 @@ class DeviceError(VillaniError):
 
 class OutputError(VillaniError):
     """The results cannot be written where they were asked for."""
+
+
+def unknown_name(what: str, name: str, known: Iterable[str]) -> RequestError:
+    """Return the error of a name that is none of `known`; it suggests the nearest, or the first where none is near."""
+    names = list(known)
+    close = get_close_matches(name, names, n=1) or names
+    return RequestError(f"{what} {name!r}: unknown; choose one of {', '.join(names)} (did you mean {close[0]!r}?)")
 
 
 def one_line(error: BaseException, limit: int = 300) -> str:

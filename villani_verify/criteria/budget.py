@@ -7,9 +7,8 @@ gives the same numbers everywhere.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
-from villani_verify.errors import RequestError
+from villani_verify.errors import unknown_name
 
 
 @dataclass(frozen=True)
@@ -81,8 +80,7 @@ def budget_for(name: str, dimension: int) -> Budget:
         RequestError: if there is no such budget.
     """
     if name not in _EFFORT:
-        close = get_close_matches(name, _EFFORT, n=1) or ["quick"]
-        raise RequestError(f"budget {name!r}: unknown; choose one of {', '.join(_EFFORT)} (did you mean {close[0]!r}?)")
+        raise unknown_name("budget", name, _EFFORT)
     effort = _EFFORT[name]
     if dimension <= 64:
         plan = Budget(

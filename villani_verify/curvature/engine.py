@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from typing import Protocol
 
 from villani_verify.curvature.trace_form import TraceForm
-from villani_verify.errors import RequestError
+from villani_verify.errors import unknown_name
 from villani_verify.landscape import Landscape
 from villani_verify.points import Point
 
@@ -70,8 +69,7 @@ def engine_for(name: str) -> Engine:
     from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
 
     if name not in ENGINES:
-        close = get_close_matches(name, ENGINES, n=1) or ["auto"]
-        raise RequestError(f"engine {name!r}: unknown; choose one of {', '.join(ENGINES)} (did you mean {close[0]!r}?)")
+        raise unknown_name("engine", name, ENGINES)
     engines: dict[str, Callable[[], Engine]] = {
         "auto": TaylorOrReverse, "taylor": SecondOrderTaylor, "reverse": DoubleBackward, "forward-over-reverse": ForwardOverReverse
     }  # fmt: skip

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from villani_verify.curvature.engine import Engine
 from villani_verify.curvature.probes import derive_seed
-from villani_verify.errors import RequestError
+from villani_verify.errors import unknown_name
 from villani_verify.estimation.estimate import Estimate
 from villani_verify.estimation.hutch_plus_plus import grown
 from villani_verify.estimation.hutchinson import described
@@ -23,8 +22,7 @@ METHODS = ("auto", "hutchinson", "hutch++")
 def check_method(name: str) -> None:
     """Raise RequestError if there is no such method."""
     if name not in METHODS:
-        close = get_close_matches(name, METHODS, n=1) or ["auto"]
-        raise RequestError(f"method {name!r}: unknown; choose one of {', '.join(METHODS)} (did you mean {close[0]!r}?)")
+        raise unknown_name("method", name, METHODS)
 
 
 def laplacian_to_relative_error(
