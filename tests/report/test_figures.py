@@ -243,3 +243,11 @@ def test_numbers_at_the_ends_of_float64(make_results, build):
     criteria = build.all_criteria()
     criteria["differential_growth_rays"]["evidence"]["families"] = [build.family("isotropic", points)]
     assert len(drawn(make_results(criteria=criteria))) == 7
+
+
+@pytest.mark.parametrize(("points", "explained"), [(1, True), (2, False)])
+def test_a_family_of_which_only_the_outer_end_was_measured_is_explained(make_results, build, points: int, explained: bool) -> None:
+    lone = [build.point(10.0 * r, 4.0, 1.0, spread=2.0) for r in range(1, points + 1)]
+    criteria = {"differential_growth_uniform": build.row("inconclusive", {"families": [build.family("scale a", lone)]})}
+    figure = drawn(make_results(criteria=criteria), "critical-temperature")["critical-temperature"]
+    assert ("A point alone" in figure.see) == explained

@@ -276,15 +276,10 @@ def _judge(
             statistic_name=name, statistic=bounded.fit.exponent, interval=bounded.fit.interval(budget.level), level=budget.level,
             evidence=evidence, witness=family_witness(NAME, worst, bounded, budget.level), cost=cost.stop(),
         )  # fmt: skip
-    suspicious = [m for m in measured if _suspicious(m, settings, budget)] + undecided
+    suspicious = [m for m in measured if _suspicious(m, settings, budget)]
     lowest = min((g for g, _ in growths), key=lambda g: g.exponent, default=None)
-    if suspicious:
-        status = Status.INCONCLUSIVE
-        summary = (
-            f"s* seems not to grow along {len(suspicious)} of {len(measured) + len(undecided)} families "
-            f"({suspicious[0].family.label}), but that is not established at this level; more probes and radii (a larger budget) "
-            "would decide."
-        )
+    if suspicious or undecided:
+        status, summary = Status.INCONCLUSIVE, _doubts(suspicious, undecided, len(measured) + len(undecided))
     elif not measured:
         status, summary = Status.INCONCLUSIVE, "No drawn family could be measured; --dtype float64 or a larger budget would decide."
     else:
@@ -296,6 +291,21 @@ def _judge(
         statistic=None if lowest is None else lowest.exponent, interval=None if lowest is None else lowest.interval(budget.level),
         level=budget.level, evidence=evidence, witness=None, cost=cost.stop(),
     )  # fmt: skip
+
+
+def _doubts(suspicious: list[MeasuredFamily], undecided: list[MeasuredFamily], count: int) -> str:
+    sentences = []
+    if suspicious:
+        sentences.append(
+            f"s* seems not to grow along {len(suspicious)} of {count} families ({suspicious[0].family.label}), but that is not "
+            "established at this level; more probes and radii (a larger budget) would decide."
+        )
+    if undecided:
+        sentences.append(
+            f"At the outer end of {len(undecided)} of {count} families ({undecided[0].family.label}) curvature could not be told "
+            "from sampling noise, so that s* may or may not grow there; more probes (a larger budget) would decide."
+        )
+    return " ".join(sentences)
 
 
 def _suspicious(m: MeasuredFamily, settings: Settings, budget: Budget) -> bool:

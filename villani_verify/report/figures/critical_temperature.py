@@ -26,6 +26,7 @@ def draw_critical_temperature(results: Mapping[str, Any]) -> Drawn | None:
     title = "Critical temperature s* against radius"
     infinite = any(v == math.inf for c in everything for v in c.critical)
     zero = any(v == 0 for c in everything for v in c.critical)
+    alone = any(len(c.radii) == 1 and c.laplacian[0][0] <= 0 for c in structured)
     temperatures = [number(s) for s in results["temperatures"]]
     with canvas(height=3.7) as (figure, axes):
         log_axis(axes, "x", [r for c in everything for r in c.radii])
@@ -42,7 +43,7 @@ def draw_critical_temperature(results: Mapping[str, Any]) -> Drawn | None:
         axes.set_xlabel("radius ‖θ‖")
         axes.set_ylabel("critical temperature s*")
         level = percent(next(results["criteria"][n]["level"] for n in (UNIFORM, RAYS) if n in results["criteria"]))
-        see = _see(level, any(not c.refutes for c in rays), infinite, zero, bool(temperatures))
+        see = _see(level, any(not c.refutes for c in rays), infinite, zero, alone, bool(temperatures))
         failed = _failed(results, everything)
         key = _key(named, len(rest), rays)
         described = " ".join([see, failed, *(f"{k.letter}: {k.text}" for k in key)])
@@ -67,7 +68,7 @@ def _ratio(columns: Columns) -> float:
     return last / first if 0 < first < math.inf else math.inf
 
 
-def _see(level: str, rays: bool, infinite: bool, zero: bool, asked: bool) -> str:
+def _see(level: str, rays: bool, infinite: bool, zero: bool, alone: bool, asked: bool) -> str:
     text = (
         "Ψ_s is positive exactly for temperatures s below the curve, so the claim for every s wants every curve to rise without "
         f"end. Bands are {level} intervals."
@@ -78,6 +79,8 @@ def _see(level: str, rays: bool, infinite: bool, zero: bool, asked: bool) -> str
         text += " Arrowheads at the top: s* is infinite there, Ψ_s is positive for every s."
     if zero:
         text += " Arrowheads at the bottom: s* is zero."
+    if alone:
+        text += " A point alone: curvature could not be told from sampling noise there, so no more of its family was measured."
     if asked:
         text += " Dashed: the temperatures asked for."
     return text
