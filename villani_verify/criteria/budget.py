@@ -69,6 +69,10 @@ class Budget:
     settled_halvings: int = 4
     remainder_decades: int = 6
 
+    def scans(self, dimension: int) -> bool:
+        """Say whether lines are searched for their lowest points: where Laplacians are exact, so that points are cheap."""
+        return self.scan > 1 and dimension <= self.exact_dimension
+
 
 _EFFORT = {"quick": 1, "standard": 4, "thorough": 16}
 

@@ -9,11 +9,11 @@ fully, and what looks like a counterexample is measured once more with fresh pro
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from villani_verify.criteria.bounded import LARGEST_BOUNDED_EXPONENT, BoundedFamily, bounded_family, growth_of, last_decade
 from villani_verify.criteria.budget import Budget
+from villani_verify.criteria.family_candidates import Candidate, ranked_candidates, screened_candidates
 from villani_verify.criteria.measured_family import (
     MeasuredFamily,
     bounded_sentence,
@@ -23,34 +23,15 @@ from villani_verify.criteria.measured_family import (
     persists,
     worst_parameters,
 )
-from villani_verify.criteria.profiles import reference_radius
 from villani_verify.criteria.result import Cost, CriterionResult, Status
 from villani_verify.criteria.settings import Settings, temperatures_in_words
-from villani_verify.curvature.gradient import gradient_norms_squared
-from villani_verify.curvature.probes import derive_seed
-from villani_verify.errors import RequestError
 from villani_verify.estimation.growth import GrowthFit
 from villani_verify.landscape import Landscape
-from villani_verify.points import squared_norm
-from villani_verify.search.draw import draw_families, switches_off_one_block
-from villani_verify.search.families import Family, Scaling, parameter_at
+from villani_verify.search.draw import switches_off_one_block
+from villani_verify.search.families import Family
 from villani_verify.search.scan import log_spaced
 
 NAME = "differential_growth_uniform"
-# The ends of a family are a little more than a decade apart.
-_SPAN = 10.5
-# Exponent of ‖∇L‖² in the radius from which on a gradient counts as growing; along a symmetry of one scaled tensor it is 2.
-_STEEP_GRADIENT = 1.0
-
-
-@dataclass(frozen=True)
-class _Candidate:
-    family: Family
-    low: float
-    high: float
-    loss_change: float
-    loss: float
-    decay: float
 
 
 def claim(temperatures: tuple[float, ...]) -> str:
@@ -70,10 +51,11 @@ def differential_growth_uniform(landscape: Landscape, budget: Budget, settings: 
         The result; its statistic is the growth exponent of the upper bound of s* along the worst family.
     """
     cost = Cost()
-    candidates = _screen(landscape, budget, settings, cost)
-    ranked = _rank(landscape, candidates[: budget.family_candidates + budget.family_reserves], budget, settings, cost)
+    candidates = screened_candidates(landscape, budget, settings, NAME, cost)
+    best = candidates[: budget.family_candidates + budget.family_reserves]
+    ranked = ranked_candidates(landscape, best, budget, settings, NAME, cost)
     candidates_alone = min(len(ranked), budget.family_candidates)
-    wanted = len(ranked) if _scans(landscape, budget) else max(1, math.ceil(candidates_alone / 3))
+    wanted = len(ranked) if budget.scans(landscape.dimension) else max(1, math.ceil(candidates_alone / 3))
     measured: list[MeasuredFamily] = []
     refuting: list[tuple[MeasuredFamily, BoundedFamily]] = []
     undecided: list[MeasuredFamily] = []
@@ -127,12 +109,8 @@ def _undecidable(
     return m
 
 
-def _scans(landscape: Landscape, budget: Budget) -> bool:
-    return budget.scan > 1 and landscape.dimension <= budget.exact_dimension
-
-
-def _parameters(landscape: Landscape, candidate: _Candidate, budget: Budget, cost: Cost) -> list[float]:
-    if not _scans(landscape, budget):
+def _parameters(landscape: Landscape, candidate: Candidate, budget: Budget, cost: Cost) -> list[float]:
+    if not budget.scans(landscape.dimension):
         return log_spaced(candidate.low, candidate.high, budget.family_radii)
     # The worst point of the first bin may lie anywhere in it, so more bins keep a full decade.
     edges = log_spaced(candidate.low / 10**0.5, candidate.high, 2 * budget.family_radii)
@@ -154,86 +132,6 @@ def _measure(
     return measure_family(
         landscape, family, parameters, settings=settings, budget=budget, num_probes=probes, label=label, cost=cost
     )
-
-
-def _screen(landscape: Landscape, budget: Budget, settings: Settings, cost: Cost) -> list[_Candidate]:
-    """Draw families and order them by how little the decay, and then the loss, grows over their decade."""
-    norms = {n: squared_norm(t) for n, t in landscape.initial.items()}
-    outer = reference_radius(landscape) * budget.family_reach
-    seen: set[str] = set()
-    found: list[_Candidate] = []
-    families = draw_families(landscape, budget.family_draws, seed=derive_seed(settings.seed, NAME))
-    for i, family in enumerate(families):
-        settings.progress("uniform growth: screen families", i, budget.family_draws)
-        if str(family.as_dict()) in seen:
-            continue
-        seen.add(str(family.as_dict()))
-        high = parameter_at(landscape, family, outer, squared_norms=norms)
-        low = parameter_at(landscape, family, outer / _SPAN, squared_norms=norms)
-        if high is None or low is None:
-            continue  # The parameters do not grow along it.
-        try:
-            points = family.points(landscape)
-            first, last = landscape.loss(points(low)), landscape.loss(points(high))
-        except RequestError:
-            continue  # The gradient vanishes at the reference point, say.
-        cost.num_losses += 2
-        if math.isfinite(first) and math.isfinite(last):
-            change = abs(last - first) / (1 + abs(first))
-            found.append(_Candidate(family, low, high, change, last, landscape.decay_value(points(high))))
-    # First those that escape the decay (all end at one radius), then those that leave the loss alone. Among these, a
-    # counterexample beside a working model says more than one beside a dead one: first those that switch off one block
-    # of several, then those on which the loss is low.
-    found.sort(
-        key=lambda c: (
-            round(math.log10(c.decay + 1e-300), 1),
-            round(c.loss_change, 6),
-            not switches_off_one_block(c.family),
-            round(c.loss, 6),
-        )
-    )
-    # Where the loss does not change at all, families along which its gradient grows go first: what multiplies the switched-off
-    # tensor then grows, and the curvature in it like the square. Among them, one family for each way of switching something off
-    # goes ahead of a second one.
-    times: dict[tuple[str, bool], int] = {}
-    turns = []
-    for place, c in enumerate(found):
-        settings.progress("uniform growth: screen gradients", place, len(found))
-        changes = round(c.loss_change, 6) > 0
-        grows = not changes and _gradient_growth(landscape, c, cost) > _STEEP_GRADIENT
-        key = str(c.family.zeroed) if isinstance(c.family, Scaling) else c.family.label
-        times[key, grows] = times.get((key, grows), 0) + 1
-        order = (round(math.log10(c.decay + 1e-300), 1), changes, not grows, 0 if changes else times[key, grows], place)
-        turns.append((order, c))
-    return [c for _, c in sorted(turns, key=lambda turn: turn[0])]
-
-
-def _gradient_growth(landscape: Landscape, candidate: _Candidate, cost: Cost) -> float:
-    """Return the exponent of ‖∇L‖² in the radius between the ends of a family."""
-    points = candidate.family.points(landscape)
-    cost.num_gradients += 2
-    _, first, _ = gradient_norms_squared(landscape, points(candidate.low))
-    _, last, _ = gradient_norms_squared(landscape, points(candidate.high))
-    if not (0 < first < math.inf and 0 < last < math.inf):
-        return 0.0
-    return math.log(last / first) / math.log(_SPAN)
-
-
-def _rank(landscape: Landscape, candidates: list[_Candidate], budget: Budget, settings: Settings, cost: Cost) -> list[_Candidate]:
-    """Order candidates by the growth of s* between their ends, from a few probes, where that is worth its cost."""
-    if _scans(landscape, budget) or not budget.screening_probes:
-        return candidates
-    scored = []
-    for i, c in enumerate(candidates):
-        settings.progress("uniform growth: rank families", i, len(candidates))
-        m = measure_family(
-            landscape, c.family, [c.low, c.high], settings=settings, budget=budget, num_probes=budget.screening_probes,
-            label=f"{NAME} rank {i}", cost=cost,
-        )  # fmt: skip
-        if len(m.points) == 2:
-            first, last = (p.critical_temperature for p in m.points)
-            scored.append((last / first if 0 < first < math.inf else math.inf, i, c))
-    return [c for _, _, c in sorted(scored, key=lambda row: row[:2])]
 
 
 def _judge(

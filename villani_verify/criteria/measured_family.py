@@ -101,7 +101,7 @@ def measure_family(
 
 def worst_parameters(landscape: Landscape, family: Family, edges: Sequence[float], budget: Budget, cost: Cost) -> list[float]:
     """Return the r at which to measure: low points of s*, one a bin, where scanning is affordable, else the outer edges."""
-    if budget.scan <= 1 or landscape.dimension > budget.exact_dimension:
+    if not budget.scans(landscape.dimension):
         return list(edges[1:])
     cost.num_gradients += budget.scan * (len(edges) - 1)
     return low_points(landscape, family.points(landscape), edges, per_bin=budget.scan)
@@ -113,7 +113,7 @@ def persists(landscape: Landscape, m: MeasuredFamily, bounded: BoundedFamily, bu
     Only asked where points are cheap. A sum of a large constant and a slow term looks constant for decades; at the
     quantity's largest exponent that counts as bounded it would gain a factor of ten, and it is let gain a thousand.
     """
-    if budget.scan <= 1 or landscape.dimension > budget.exact_dimension:
+    if not budget.scans(landscape.dimension):
         return True
     far = [m.parameters[-1] * 10 ** (3 + i / 4) for i in range(5)]
     parameters = worst_parameters(landscape, m.family, far, budget, cost)
