@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
@@ -22,9 +22,13 @@ def test_every_plan_can_be_carried_out(name: str, dimension: int) -> None:
     assert plan.decades >= 1
     assert plan.family_candidates <= plan.family_draws
     assert plan.level == 0.99
-    assert all(getattr(plan, f.name) > 0 for f in fields(plan) if f.name not in ("name", "screening_probes", "family_reserves"))
-    assert plan.screening_probes >= 0
-    assert plan.family_reserves >= 0
+    optional = ("screening_probes", "family_reserves", "family_shortlist")
+    assert all(getattr(plan, f.name) > 0 for f in fields(plan) if f.name not in ("name", *optional))
+    assert all(getattr(plan, field) >= 0 for field in optional)
+    # A shortlist is for choosing candidates and their reserves from, with probes.
+    if plan.family_shortlist:
+        assert plan.family_candidates + plan.family_reserves <= plan.family_shortlist <= plan.family_draws
+        assert plan.screening_probes > 1
 
 
 @pytest.mark.parametrize("dimension", DIMENSIONS)
@@ -36,12 +40,13 @@ def test_larger_budgets_spend_more(dimension: int) -> None:
 
 def test_dearer_landscapes_get_fewer_rays_and_probes() -> None:
     plans = [budget_for("quick", d) for d in (822, 232_064, 125_198_592)]
-    for count in ("rays", "growth_rays", "tail_samples", "family_draws", "num_probes"):
+    for count in ("rays", "growth_rays", "tail_samples", "family_draws", "family_rays", "num_probes"):
         assert [getattr(p, count) for p in plans] == sorted((getattr(p, count) for p in plans), reverse=True)
 
 
 def test_only_small_dimensions_are_scanned_and_exact() -> None:
     assert budget_for("quick", 64).scan > 1
+    assert [replace(budget_for("quick", d), scan=scan).scans(d) for d, scan in ((64, 2), (64, 1), (65, 2))] == [True, False, False]
     assert budget_for("thorough", 65).scan == 1
     assert budget_for("thorough", 65).exact_dimension == 64
 

@@ -121,10 +121,7 @@ def test_reserves_stand_in_for_families_whose_laplacian_drowns_in_noise() -> Non
     # Three candidates and as many reserves as there are, each at its outer end alone.
     assert [len(f["points"]) for f in result.evidence["families"]] == [1] * 5
     assert result.summary.startswith("At the outer end of 5 of 5 families (")
-    # Only an estimate that is positive, though not surely, is worth four times as many probes.
-    probes = budget_for("quick", 80).family_probes
     outer = [f["points"][0]["laplacian"] for f in result.evidence["families"]]
-    assert all(row["num_matvecs"] == (4 * probes if row["value"] > 0 else row["num_matvecs"]) for row in outer)
     assert all(row["interval"][0] <= 0 for row in outer)
 
 

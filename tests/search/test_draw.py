@@ -67,8 +67,13 @@ def test_a_third_are_rays_with_one_of_each_kind(tiny: Landscape) -> None:
     assert all((r.tensor in tiny.initial) == (r.kind == "tensor") for r in rays)
 
 
+def test_after_the_last_ray_only_scalings_are_drawn(tiny: Landscape) -> None:
+    families = list(draw_families(tiny, 90, seed=0, rays=4))
+    assert [i for i, f in enumerate(families) if isinstance(f, Ray)] == [0, 3, 6, 9]
+
+
 def test_a_single_tensor_gives_rays_only_and_small_ones_the_flattest_first() -> None:
-    families = list(draw_families(Landscape.from_function(lambda t: t.square().sum(), 3), 20, seed=0))
+    families = list(draw_families(Landscape.from_function(lambda t: t.square().sum(), 3), 20, seed=0, rays=4))
     assert all(isinstance(f, Ray) for f in families)
     assert families[0].as_dict()["kind"] == "flattest"
 

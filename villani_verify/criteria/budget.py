@@ -29,6 +29,9 @@ class Budget:
         descent_steps: steps of the search for the worst direction of growth.
         tail_samples: Gaussian samples of log Z.
         family_draws: structured families drawn by the uniform criterion.
+        family_rays: at most so many of them are rays.
+        family_shortlist: how many of them are first measured with a few probes at their outer end alone, to tell those whose
+            curvature stands out from sampling noise; 0 to leave that out.
         family_candidates: how many of them are measured with a few probes, and the best third of those fully;
             where Laplacians are exact, all of them fully.
         family_reserves: how many more are measured in place of those that cannot be decided with these probes.
@@ -57,6 +60,8 @@ class Budget:
     descent_steps: int = 20
     tail_samples: int = 256
     family_draws: int = 240
+    family_rays: int = 1000
+    family_shortlist: int = 0
     family_candidates: int = 16
     family_reserves: int = 0
     family_reach: float = 1e4
@@ -101,8 +106,9 @@ def budget_for(name: str, dimension: int) -> Budget:
         # A hundred million parameters: one probe takes seconds on a processor, and order 4 is the least that is asked for.
         plan = Budget(
             name, num_probes=10, rays=2, radii=4, decades=1.0, growth_rays=3, growth_decades=2.0, descent_steps=2, tail_samples=12,
-            family_draws=40, family_candidates=3, family_reserves=4, family_reach=3e3, family_radii=4, screening_probes=0,
-            family_probes=24, smooth_rays=1, smooth_intervals=2, derivative_order=4, settled_halvings=2, remainder_decades=3,
+            family_draws=80, family_rays=8, family_shortlist=16, family_candidates=3, family_reserves=4, family_reach=3e3,
+            family_radii=4, screening_probes=8, family_probes=24, smooth_rays=1, smooth_intervals=2, derivative_order=4,
+            settled_halvings=2, remainder_decades=3,
         )  # fmt: skip
     return replace(
         plan,
@@ -110,6 +116,8 @@ def budget_for(name: str, dimension: int) -> Budget:
         growth_rays=plan.growth_rays * effort,
         tail_samples=plan.tail_samples * effort,
         family_draws=plan.family_draws * effort,
+        family_rays=plan.family_rays * effort,
+        family_shortlist=plan.family_shortlist * effort,
         family_candidates=plan.family_candidates * effort,
         family_reserves=plan.family_reserves * effort,
         smooth_rays=plan.smooth_rays * effort,

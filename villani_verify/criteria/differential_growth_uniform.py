@@ -32,6 +32,8 @@ from villani_verify.search.families import Family
 from villani_verify.search.scan import log_spaced
 
 NAME = "differential_growth_uniform"
+# Standard errors above zero below which four times the probes would still not tell a Laplacian's sign.
+_HOPEFUL = 1.5
 
 
 def claim(temperatures: tuple[float, ...]) -> str:
@@ -52,8 +54,7 @@ def differential_growth_uniform(landscape: Landscape, budget: Budget, settings: 
     """
     cost = Cost()
     candidates = screened_candidates(landscape, budget, settings, NAME, cost)
-    best = candidates[: budget.family_candidates + budget.family_reserves]
-    ranked = ranked_candidates(landscape, best, budget, settings, NAME, cost)
+    ranked = ranked_candidates(landscape, candidates, budget, settings, NAME, cost)
     candidates_alone = min(len(ranked), budget.family_candidates)
     wanted = len(ranked) if budget.scans(landscape.dimension) else max(1, math.ceil(candidates_alone / 3))
     measured: list[MeasuredFamily] = []
@@ -96,15 +97,15 @@ def _undecidable(
 ) -> MeasuredFamily | None:
     """Return the measurement of a family's outer end if ΔF is not found to be positive there.
 
-    s* then has no upper bound, so that the other radii cannot refute anything: all points share their probes. Where the estimate
-    is positive, four times the probes are tried before giving up.
+    s* then has no upper bound, so that the other radii cannot refute anything: all points share their probes. Four times the
+    probes halve the standard error; they are tried where that could help.
     """
     for more in (1, 4):
         label = f"{NAME} outer {place} {more}"
         m = _measure(landscape, family, [parameter], budget, settings, label, cost, more=more)
         if not m.points or m.points[0].laplacian.interval()[0] > 0:
             return None
-        if m.points[0].laplacian.value <= 0:
+        if m.points[0].laplacian.value <= _HOPEFUL * m.points[0].laplacian.standard_error:
             break
     return m
 

@@ -23,6 +23,10 @@ from villani_verify.search.families import Family, Scaling, parameter_at
 _SPAN = 10.5
 # Exponent of ‖∇L‖² in the radius from which on a gradient counts as growing; along a symmetry of one scaled tensor it is 2.
 _STEEP_GRADIENT = 1.0
+# A ΔF that is to outgrow the decay's constant share is this many times as large at the outer end.
+_OUTGROWN = 10.0
+# Standard errors from which on an excess seen with a few probes is worth the full number.
+_CLEAR = 2.0
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ def screened_candidates(landscape: Landscape, budget: Budget, settings: Settings
 
     Args:
         landscape: gives L and the decay.
-        budget: `family_draws`, `family_reach`.
+        budget: `family_draws`, `family_rays`, `family_reach`.
         settings: seed and progress.
         label: names this use of the seed.
         cost: what is spent is added here.
@@ -60,7 +64,7 @@ def screened_candidates(landscape: Landscape, budget: Budget, settings: Settings
     outer = reference_radius(landscape) * budget.family_reach
     seen: set[str] = set()
     found: list[Candidate] = []
-    families = draw_families(landscape, budget.family_draws, seed=derive_seed(settings.seed, label))
+    families = draw_families(landscape, budget.family_draws, seed=derive_seed(settings.seed, label), rays=budget.family_rays)
     for i, family in enumerate(families):
         settings.progress("uniform growth: screen families", i, budget.family_draws)
         if str(family.as_dict()) in seen:
@@ -109,18 +113,28 @@ def screened_candidates(landscape: Landscape, budget: Budget, settings: Settings
 def ranked_candidates(
     landscape: Landscape, candidates: Sequence[Candidate], budget: Budget, settings: Settings, label: str, cost: Cost
 ) -> Sequence[Candidate]:
-    """Order candidates by the growth of s* between their ends, from a few probes, where that is worth its cost.
+    """Order candidates by what a few probes say of them, where that is worth its cost, and keep as many as can be measured.
 
     Args:
         landscape: gives F.
         candidates: in the order in which they are kept where no probes are spent.
-        budget: `screening_probes`, and whether it scans.
+        budget: `family_candidates`, `family_reserves`, `family_shortlist`, `screening_probes`, and whether it scans.
         settings: seed, engine and progress.
         label: names this use of the probes; another label draws fresh ones.
         cost: what is spent is added here.
     """
+    kept = budget.family_candidates + budget.family_reserves
     if budget.scans(landscape.dimension) or not budget.screening_probes:
-        return candidates
+        return candidates[:kept]
+    if budget.family_shortlist:
+        return _by_curvature(landscape, candidates[: budget.family_shortlist], budget, settings, label, cost)[:kept]
+    return _by_growth(landscape, candidates[:kept], budget, settings, label, cost)
+
+
+def _by_growth(
+    landscape: Landscape, candidates: Sequence[Candidate], budget: Budget, settings: Settings, label: str, cost: Cost
+) -> list[Candidate]:
+    """Order candidates by the growth of s* between their ends."""
     scored = []
     for i, c in enumerate(candidates):
         settings.progress("uniform growth: rank families", i, len(candidates))
@@ -132,6 +146,34 @@ def ranked_candidates(
             first, last = (p.critical_temperature for p in m.points)
             scored.append((last / first if 0 < first < math.inf else math.inf, i, c))
     return [c for _, _, c in sorted(scored, key=lambda row: row[:2])]
+
+
+def _by_curvature(
+    landscape: Landscape, candidates: Sequence[Candidate], budget: Budget, settings: Settings, label: str, cost: Cost
+) -> list[Candidate]:
+    """Put first the candidates whose ΔF at the outer end clearly exceeds ten times what the decay gives.
+
+    s* cannot stay bounded where only the decay curves. Among the clear ones those that switch off one block of several go first,
+    then those of the least s*; all ends are at one radius, so that these compare. The others follow by how many standard errors
+    they are above that.
+    """
+    scored = []
+    for i, c in enumerate(candidates):
+        settings.progress("uniform growth: rank families", i, len(candidates))
+        m = measure_family(
+            landscape, c.family, [c.high], settings=settings, budget=budget, num_probes=budget.screening_probes,
+            label=f"{label} rank {i}", cost=cost,
+        )  # fmt: skip
+        if not m.points:
+            continue
+        laplacian = m.points[0].laplacian
+        excess = laplacian.value - _OUTGROWN * landscape.decay_laplacian
+        errors = excess / laplacian.standard_error if laplacian.standard_error else math.copysign(math.inf, excess)
+        if errors > _CLEAR:
+            scored.append(((0, not switches_off_one_block(c.family), m.points[0].critical_temperature, i), c))
+        else:
+            scored.append(((1, False, -errors, i), c))
+    return [c for _, c in sorted(scored, key=lambda row: row[0])]
 
 
 def gradient_growth(landscape: Landscape, candidate: Candidate, cost: Cost) -> float:

@@ -38,13 +38,14 @@ def _number_place(name: str) -> int | None:
     return next((i for i, part in enumerate(name.split(".")) if part.isdigit()), None)
 
 
-def draw_families(landscape: Landscape, count: int, *, seed: int) -> Iterator[Family]:
+def draw_families(landscape: Landscape, count: int, *, seed: int, rays: int = 10**6) -> Iterator[Family]:
     """Yield `count` families: two thirds scalings, one third rays, the first few rays one of each kind.
 
     Args:
         landscape: names, shapes and the reference point.
         count: how many.
         seed: everything drawn follows from it.
+        rays: after so many rays, only scalings are drawn; a landscape of one tensor has rays only.
     """
     chance = random.Random(f"families {seed}")
     names = list(landscape.initial)
@@ -56,7 +57,7 @@ def draw_families(landscape: Landscape, count: int, *, seed: int) -> Iterator[Fa
         firsts.insert(0, "flattest")
     for i in range(count):
         # A single tensor leaves nothing to switch off, so only rays are drawn then.
-        if len(names) == 1 or i % 3 == 0:
+        if len(names) == 1 or (i % 3 == 0 and i < 3 * rays):
             kind = firsts.pop(0) if firsts else chance.choice(["sparse", "tensor", "tensor", "sign", "isotropic"])
             inside = chance.choice(names) if kind == "tensor" else None
             base = "initial" if "gradient" in kind or kind == "flattest" or chance.random() < 0.5 else "origin"
