@@ -84,7 +84,7 @@ def psi(
         target_relative_error: draw probes until the interval of ΔL is within ± this fraction, looks accounted for.
         seed: address of the probes.
         engine: as for `verify`.
-        method: how a target is reached: auto, hutchinson or hutch++.
+        method: how a target is reached: auto, hutchinson, hutch++ or two-level.
         level: confidence of the intervals.
 
     Raises:

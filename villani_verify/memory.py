@@ -115,7 +115,9 @@ def in_passes(
     Raises:
         DeviceError: if memory runs out with the fewest probes and a single row in each batch.
     """
-    per_pass = max(least, min(per_pass, len(indices)) // least * least)
+    # As many passes as that takes, all about equally large.
+    passes = max(1, -(-len(indices) // max(1, per_pass)))
+    per_pass = max(least, min(per_pass // least, -(-len(indices) // passes // least)) * least)
     done = 0
     while done < len(indices):
         chunk = indices[done : done + per_pass]

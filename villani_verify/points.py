@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 Point = Mapping[str, Tensor]
+
+
+class StoredPoint(Mapping[str, Tensor], ABC):
+    """θ that is kept elsewhere: a tensor is made each time it is asked for."""
+
+    @property
+    @abstractmethod
+    def templates(self) -> Mapping[str, Tensor]:
+        """Tensors of the same shapes, dtypes and devices, whose values mean nothing and which take no memory."""
 
 
 def squared_norm(tensor: Tensor) -> float:

@@ -31,8 +31,9 @@ def test_rows_are_remembered_each_once_and_in_order() -> None:
 
 
 def test_noise_has_an_address_of_its_own_in_every_batch() -> None:
-    drawn = [probe(place).noise((6, 5)) for place in (0, 1)]
-    assert torch.equal(drawn[0], probe(0).noise((6, 5)))
-    for a, b in ((drawn[0], drawn[1]), (drawn[0], probe().stacked(range(2)))):
+    drawn = [probe(place).noise(range(2), (6, 5), torch.float64) for place in (0, 1)]
+    assert torch.equal(drawn[0], probe(0).noise(range(2), (6, 5), torch.float64))
+    assert torch.equal(probe(0).noise(range(1, 2), (6, 5), torch.bfloat16).double(), drawn[0][1:])
+    for a, b in ((drawn[0], drawn[1]), (drawn[0], probe().stacked(range(2)).double())):
         assert not torch.equal(a, b)
     assert set(drawn[0].unique().tolist()) == {-1.0, 1.0}

@@ -24,8 +24,12 @@ class OfForm:
 
     name = "matrix"
 
-    def __init__(self, form) -> None:
+    def __init__(self, form, *, rounds: bool = False) -> None:
         self.form = form
+        self.rounds = rounds
+
+    def rounded(self, landscape: Landscape):
+        return Rounded(self.form) if self.rounds else None
 
     def quadratic_forms(self, landscape: Landscape, point: Point, *, seed: int, indices: Sequence[int]) -> list[float]:
         return self.form.forms(self.form.signs(seed, indices))
@@ -36,12 +40,20 @@ class OfForm:
         return self.form
 
 
+class Rounded(OfForm):
+    """Samples that are 10 % too large."""
+
+    def laplacian_samples(self, landscape: Landscape, point: Point, *, seed: int, indices: Sequence[int]) -> list[float]:
+        return [1.1 * x for x in self.quadratic_forms(landscape, point, seed=seed, indices=indices)]
+
+
 @pytest.fixture
 def run(dense_form):
     def estimate(matrix: Tensor, *, target: float, seed: int = 0, **options) -> tuple[Estimate, int]:
         form = dense_form(matrix)
+        engine = OfForm(form, rounds=options.get("method") == "two-level")
         landscape = Landscape.from_function(lambda t: 0.5 * t @ matrix @ t + 1e3, len(matrix))
-        found = laplacian_to_relative_error(landscape, landscape.initial, engine=OfForm(form), target=target, seed=seed, **options)
+        found = laplacian_to_relative_error(landscape, landscape.initial, engine=engine, target=target, seed=seed, **options)
         return found, form.num_products + form.num_forms
 
     return estimate
@@ -71,6 +83,8 @@ def test_what_it_chose_and_why(run) -> None:
     chosen, spent = run(matrix, target=0.01)
     assert chosen.method.startswith("hutch++ with ")
     assert spent < run(matrix, target=0.01, method="hutchinson")[1] / 2
+    assert run(matrix, target=0.5, method="two-level")[0].method == "hutchinson, matrix"  # few samples are left as they are
+    assert run(matrix, target=0.01, method="two-level")[0].method.startswith("two-level with ")
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -81,7 +95,7 @@ def test_coverage_whenever_the_drawing_stops(run, method: str) -> None:
     truth = float(matrix.trace())
     covered = 0
     for seed in range(600):
-        low, high = run(matrix, target=0.05, seed=seed, method=method)[0].interval(0.95)
+        low, high = run(matrix, target=0.02 if method == "two-level" else 0.05, seed=seed, method=method)[0].interval(0.95)
         covered += low <= truth <= high
     assert covered >= 0.905 * 600
 
@@ -108,6 +122,13 @@ def test_on_a_transformer(engine: str) -> None:
     # 5 standard errors: error probability 6e-7.
     assert abs(estimate.value - exact) < 5 * estimate.standard_error
     assert 1.96 * estimate.standard_error < 0.2 * estimate.value
+
+
+def test_two_levels_where_there_is_one(dense_form) -> None:
+    landscape = Landscape.from_function(lambda t: t.square().sum(), 3)
+    engine = OfForm(dense_form(torch.eye(3, dtype=F64)))
+    with pytest.raises(RequestError, match=r"^method 'two-level': engine 'matrix' has no cheaper samples .*; choose auto$"):
+        laplacian_to_relative_error(landscape, landscape.initial, engine=engine, target=0.1, seed=0, method="two-level")
 
 
 def test_unknown_methods() -> None:

@@ -51,7 +51,10 @@ def psi(
         str,
         typer.Option(
             metavar="NAME",
-            help="How: hutchinson; hutch++, which treats a subspace exactly; or auto, whichever is predicted to cost less.",
+            help=(
+                "How: hutchinson; hutch++, which treats a subspace exactly; two-level, of rounded and exact samples; "
+                "or auto, whichever is predicted to cost less."
+            ),
             rich_help_panel=_MEASURE,
         ),
     ] = "auto",

@@ -58,7 +58,8 @@ class AddressedProbe:
     def _rows_of(self, distinct: Tensor) -> Tensor:
         return signs_of_rows(self.name, self.like.shape, distinct.tolist(), seed=self.seed, indices=self.indices, like=self.like)
 
-    def noise(self, shape: tuple[int, ...]) -> Tensor:
-        """Return signs that are independent of everything else, shape (K, *shape)."""
+    def noise(self, lines: range, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        """Return signs for some probes that are independent of everything else, shape (len(lines), *shape)."""
         address = f"{self.name} times batch {self.place}"
-        return stacked_signs(address, shape, seed=self.seed, indices=self.indices, like=self.like)
+        chosen = [self.indices[k] for k in lines]
+        return stacked_signs(address, shape, seed=self.seed, indices=chosen, like=self.like.new_empty(0, dtype=dtype))

@@ -32,6 +32,9 @@ class DoubleBackward:
         """Return quadratic forms; see `Engine`."""
         return self.quadratic_forms(landscape, point, seed=seed, indices=indices)
 
+    def rounded(self, landscape: Landscape) -> None:
+        """Reverse mode has no cheaper samples; see `Engine`."""
+
     def trace_form(self, landscape: Landscape, point: Point) -> TraceForm:
         """Return the Hessian; see `Engine`."""
         return HessianForm(landscape, point)

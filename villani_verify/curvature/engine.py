@@ -50,6 +50,9 @@ class Engine(Protocol):
             DeviceError: if memory runs out even in the smallest chunks.
         """
 
+    def rounded(self, landscape: Landscape) -> Engine | None:
+        """Return an engine whose samples of the same addresses cost less, and differ by rounding, maybe in the mean; if any."""
+
     def trace_form(self, landscape: Landscape, point: Point) -> TraceForm:
         """Return a matrix of trace ΔL(θ), for estimators that need products with it."""
 

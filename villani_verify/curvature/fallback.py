@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from villani_verify.curvature.double_backward import DoubleBackward
+from villani_verify.curvature.engine import Engine
 from villani_verify.curvature.forward_over_reverse import ForwardOverReverse
 from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
 from villani_verify.curvature.taylor.table import TaylorError
@@ -48,6 +49,10 @@ class TaylorOrReverse:
     def laplacian_samples(self, landscape: Landscape, point: Point, *, seed: int, indices: Sequence[int]) -> list[float]:
         """Return independent samples whose mean is ΔL(θ); see `Engine`."""
         return self._tried(landscape, lambda: self._used.laplacian_samples(landscape, point, seed=seed, indices=indices))
+
+    def rounded(self, landscape: Landscape) -> Engine | None:
+        """Return an engine of cheaper samples, if the one in use has one; see `Engine`."""
+        return self._used.rounded(landscape)
 
     def trace_form(self, landscape: Landscape, point: Point) -> TraceForm:
         """Return a matrix of trace ΔL(θ); see `Engine`."""

@@ -48,10 +48,10 @@ class RecordingProbe(AddressedProbe):
         self._requests.whole.add(self.name)
         return super().stacked(lines)
 
-    def noise(self, shape: Shape) -> Tensor:
+    def noise(self, lines: range, shape: Shape, dtype: torch.dtype) -> Tensor:
         """Return signs that are independent of everything else."""
         self._requests.noise[self.name, self.place] = shape
-        return super().noise(shape)
+        return super().noise(lines, shape, dtype)
 
     def _rows_of(self, distinct: Tensor) -> Tensor:
         known = self._requests.rows.get(self.name)
@@ -71,9 +71,9 @@ class GivenProbe(AddressedProbe):
         """Return the directions of some lines."""
         return self._parts.whole[self.name][lines.start : lines.stop]
 
-    def noise(self, shape: Shape) -> Tensor:
-        """Return the noise that stands for a direction."""
-        return self._parts.noise[self.name, self.place]
+    def noise(self, lines: range, shape: Shape, dtype: torch.dtype) -> Tensor:
+        """Return the noise that stands for some lines' direction."""
+        return self._parts.noise[self.name, self.place][lines.start : lines.stop]
 
     def _rows_of(self, distinct: Tensor) -> Tensor:
         if self.name in self._parts.whole:
@@ -130,7 +130,10 @@ class NoiseVectors:
         drawn = [
             *(probe(name).stacked(range(len(indices))) for name in self._whole),
             *(probe(name).rows(places) for name, places in self._rows),
-            *(probe(name, place).noise(shape) for (name, place), shape in self._noise),
+            *(
+                probe(name, place).noise(range(len(indices)), shape, self._point[name].dtype)
+                for (name, place), shape in self._noise
+            ),
         ]
         return torch.cat([part.reshape(len(indices), -1) for part in drawn], 1)
 

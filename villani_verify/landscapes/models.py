@@ -51,7 +51,7 @@ def load_model(name_or_directory: str, *, dtype: torch.dtype = torch.float32, de
     source = str(Path(name_or_directory).expanduser()) if local else name_or_directory
     label = f"model {'directory' if local else 'name'} {name_or_directory!r}"
     if local:
-        _check_directory(Path(source), label)
+        check_directory(Path(source), label)
     model, report = _from_pretrained(source, dtype, label, local)
     _check_weights(report, label)
     keep_float64(model)
@@ -119,7 +119,12 @@ def _is_local(name: str) -> bool:
     return path.exists() or path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1 or name.endswith("/")
 
 
-def _check_directory(directory: Path, label: str) -> None:
+def check_directory(directory: Path, label: str) -> None:
+    """Check that a directory holds a configuration and safetensors.
+
+    Raises:
+        ModelError: if not.
+    """
     if not directory.exists():
         raise ModelError(f"{label}: it does not exist; mend the path")
     if not directory.is_dir():

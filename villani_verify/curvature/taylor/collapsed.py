@@ -38,16 +38,24 @@ class Directions:
         probe: the signs.
         independent: whether the rows that were not looked up are independent of whatever they are multiplied with.
             Products then leave out terms of mean zero: only the expectation of second-order coefficients is kept.
+        rounding: dtype to which the factors of matrix products with the parameter and its noise are rounded, where it is
+            independent. Signs are exact in every dtype.
     """
 
-    __slots__ = ("_function", "_stacked", "independent", "probe")
+    __slots__ = ("_function", "_stacked", "independent", "probe", "rounding")
 
     def __init__(
-        self, probe: AddressedProbe, *, independent: bool = False, function: Callable[[Tensor], Tensor] | None = None
+        self,
+        probe: AddressedProbe,
+        *,
+        independent: bool = False,
+        rounding: torch.dtype | None = None,
+        function: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         """Take the signs and a linear map that is applied to them."""
         self.probe = probe
         self.independent = independent
+        self.rounding = rounding
         self._function = function
         self._stacked: Tensor | None = None
 
@@ -60,7 +68,7 @@ class Directions:
         """Return the same with a linear map applied to each tensor."""
         inner = self._function
         both = function if inner is None else lambda c: function(inner(c))
-        return Directions(self.probe, independent=self.independent, function=both)
+        return Directions(self.probe, independent=self.independent, rounding=self.rounding, function=both)
 
     def dependent(self) -> Directions:
         """Return the same, taken to depend on what they are multiplied with."""
@@ -145,6 +153,35 @@ class CollapsedJet(Jet):
             second = squares.mul_(half_curvature) if second is None else second.addcmul_(squares, half_curvature)
         return CollapsedJet(value, self.tangents * slope, second, self.groups)
 
+    def log_softmax(self, dim: int) -> CollapsedJet:
+        """Return a − log Σ e^a along `dim`, with few passes over tensors of the size of a vocabulary.
+
+        With weights w = softmax(a_0) and c_1 = a_1 − Σ w a_1, the coefficients are c_1 and a_2 − Σ w a_2 − ½ Σ w c_1², the
+        last term the same along `dim`. Before the mean is taken, the coefficient at the largest value is taken away: where one
+        weight is nearly 1 the mean is nearly that coefficient, and what is left of it would be rounding.
+        """
+        value = torch.log_softmax(self.value, dim)
+        weights = value.exp()
+        place = self.value.argmax(dim, keepdim=True)
+        along = dim % value.dim() - value.dim()  # counted from the end, a stack has the same dimensions
+
+        def without_mean(stack: Tensor) -> Tensor:
+            shifted = stack - stack.gather(along, place.expand(len(stack), *place.shape))
+            return shifted.sub_(torch.linalg.vecdot(weights, shifted, dim=along).unsqueeze(along))
+
+        tangents, roots = self.tangents, weights.sqrt()
+        first = torch.empty_like(tangents)
+        spreads = []
+        for lines in _portions(tangents):
+            centred = without_mean(tangents[lines.start : lines.stop])
+            first[lines.start : lines.stop] = centred
+            rooted = centred * roots
+            spreads.append(torch.linalg.vecdot(rooted, rooted, dim=along).unsqueeze(along))
+        second = self._reduced(torch.cat(spreads)).mul(-0.5)
+        if self.second is not None:
+            second = without_mean(self.second).add_(second)
+        return CollapsedJet(value, first, second, self.groups)
+
     def plus(self, other: CollapsedJet, alpha: float) -> CollapsedJet:
         """Return a + alpha·b."""
         value = torch.add(self.value, other.value, alpha=alpha)
@@ -192,20 +229,21 @@ class CollapsedJet(Jet):
             if part is not None:
                 term = vmap(rest)(part)
                 second = term if second is None else second.add_(term)
-        first = self._moved(function, other.value)
         if function is not matrix_product or not other._is_independent:
+            first = self._moved(function, other.value)
             first += other._moved(lambda b, a: function(a, b), self.value)
             return CollapsedJet(value, first, second, self.groups)
         assert isinstance(other.first, Directions)
-        across = _across(self.value, other)
+        first = self._moved(_rounded(other.first.rounding), other.value)
         seen = other.first.probe.rows_seen()
+        _add_across(first, self.value, other, kept=None if seen is None else seen[0])
         if seen is not None:
             # A tied matrix: the columns of the rows that were looked up depend on what they are multiplied with.
             columns, signs = seen
-            across[..., columns] = torch.matmul(self.value, signs.mT)
+            first[..., columns] += torch.matmul(self.value, signs.mT)
             second = _zeros(self.groups, value).contiguous() if second is None else second
             second[..., columns] += self._reduced(torch.matmul(self.tangents, signs.mT))
-        return CollapsedJet(value, first.add_(across), second, self.groups)
+        return CollapsedJet(value, first, second, self.groups)
 
     def _moved(self, function: Callable[[Any, Any], Tensor], fixed: Tensor) -> Tensor:
         """Return f(a_1, fixed), with one direction of a large parameter in memory at a time."""
@@ -289,7 +327,12 @@ class CollapsedJet(Jet):
 
 
 def lines(
-    point: Mapping[str, Tensor], probe: Callable[[str, Tensor], AddressedProbe], *, groups: int, independent: frozenset[str]
+    point: Mapping[str, Tensor],
+    probe: Callable[[str, Tensor], AddressedProbe],
+    *,
+    groups: int,
+    independent: frozenset[str],
+    rounding: torch.dtype | None = None,
 ) -> Callable[[str], CollapsedJet]:
     """Return name ↦ θ + t v along each probe v, which is asked for where it is needed.
 
@@ -298,6 +341,7 @@ def lines(
         probe: (name, parameter) ↦ its directions; called once for each name.
         groups: as of `CollapsedJet`.
         independent: parameters whose directions may be replaced by noise of the same covariance.
+        rounding: dtype to which the factors of the products x_1 W with these are rounded.
     """
     probes: dict[str, AddressedProbe] = {}
 
@@ -305,25 +349,53 @@ def lines(
         tensor = point[name].detach()
         if name not in probes:
             probes[name] = probe(name, tensor)
-        return CollapsedJet(tensor, Directions(probes[name], independent=name in independent), None, groups)
+        directions = Directions(probes[name], independent=name in independent, rounding=rounding)
+        return CollapsedJet(tensor, directions, None, groups)
 
     return parameter
 
 
-def _across(x: Tensor, weight: CollapsedJet) -> Tensor:
-    """Return x V for each direction V of a matrix, or something of the same mean and covariance that costs less.
+def _rounded(kind: torch.dtype | None) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the matrix product, of factors that are rounded to `kind` if one is given."""
+    if kind is None:
+        return matrix_product
+    return lambda a, b: matrix_product(a.to(kind), b.to(kind)).to(a.dtype)
+
+
+def _add_across(first: Tensor, x: Tensor, weight: CollapsedJet, *, kept: Tensor | None) -> None:
+    """Add x V for each direction V of a matrix to `first`, or something of the same mean and covariance that costs less.
 
     x V has mean zero and covariance (x xᵀ) ⊗ I over rows and columns. So has R z with R Rᵀ = x xᵀ and independent signs z, and
     with fewer rows (tokens) than columns (features) in x, R is smaller than x: the whole V is then never drawn.
+
+    Args:
+        first: (K, …), changed.
+        x: the other factor's value.
+        weight: the matrix.
+        kept: columns of `first` that stay as they are.
     """
     directions = weight.first
     assert isinstance(directions, Directions)
+    unchanged = None if kept is None else first[..., kept]
     if x.dim() != 2 or 2 * len(x) > x.shape[1]:
-        return weight._moved(lambda b, a: matrix_product(a, b), x)
-    kind = torch.promote_types(x.dtype, weight.value.dtype)
-    # xᵀ = Q Rᵀ: without squaring x, which would cost half the digits.
-    root = torch.linalg.qr(x.to(torch.promote_types(kind, torch.float32)).T, mode="r").R.T.to(kind)
-    return torch.matmul(root, directions.probe.noise((root.shape[1], weight.value.shape[1])).to(kind))
+        first += weight._moved(lambda b, a: matrix_product(a, b), x)
+    else:
+        kind = torch.promote_types(x.dtype, weight.value.dtype)
+        # xᵀ = Q Rᵀ: without squaring x, which would cost half the digits.
+        root = torch.linalg.qr(x.to(torch.promote_types(kind, torch.float32)).T, mode="r").R.T.to(kind)
+        factor = directions.rounding or kind
+        shape = (root.shape[1], weight.value.shape[1])
+        for lines in _portions(first):
+            noise = directions.probe.noise(lines, shape, factor)
+            first[lines.start : lines.stop] += torch.matmul(root.to(factor), noise.to(factor))
+    if kept is not None:
+        first[..., kept] = unchanged
+
+
+def _portions(stack: Tensor) -> list[range]:
+    """Cut the lines of a stack into as few portions as have at most `_MOST_STACKED` numbers, or one line."""
+    each = max(1, _MOST_STACKED * len(stack) // max(1, stack.numel()))
+    return [range(start, min(start + each, len(stack))) for start in range(0, len(stack), each)]
 
 
 def _zeros(groups: int, like: Tensor) -> Tensor:

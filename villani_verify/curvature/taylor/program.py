@@ -30,7 +30,7 @@ from villani_verify.curvature.taylor.jet import Jet
 from villani_verify.curvature.taylor.table import RULES, TaylorError, aten
 from villani_verify.losses import LossFunction
 from villani_verify.memory import is_out_of_memory
-from villani_verify.points import Point
+from villani_verify.points import Point, StoredPoint
 
 # Decomposed, these become piecewise formulas whose derivatives are wrong at the seam, though the function is smooth.
 _KEPT_WHOLE = (aten.softplus.default, aten.log_sigmoid_forward.default, aten.logaddexp.default, aten.logsumexp.default)
@@ -116,6 +116,8 @@ class Program:
     def adjoints(self, batch: Batch, point: Point) -> dict[fx.Node, Tensor]:
         """Return ∂L/∂a for the tensor a that each operation gives, where L depends on it; one backward pass.
 
+        Those of parameters and of their views are left out.
+
         Args:
             batch: of the shapes the program was exported with.
             point: θ.
@@ -144,7 +146,8 @@ class Program:
                 values[node] = None if "_assert" in str(target) else target(*arguments, **options)
         results: dict[int, fx.Node] = {}
         for node in self.nodes:  # two nodes may give one tensor, whose adjoint counts once
-            if isinstance(values[node], Tensor) and values[node].requires_grad:
+            # Views of a parameter have no source, and their adjoint is as large as the parameter.
+            if node not in self.independence.views and isinstance(values[node], Tensor) and values[node].requires_grad:
                 results.setdefault(id(values[node]), node)
         loss = values[self.output]
         if not loss.requires_grad:
@@ -160,7 +163,7 @@ def export_program(loss: LossFunction, point: Point, batch: Batch) -> Program:
     Raises:
         TaylorError: if `torch.export` cannot trace it, as when a branch depends on a parameter's value.
     """
-    wrapper = _Wrapper(loss, point)
+    wrapper = _Wrapper(loss, point.templates if isinstance(point, StoredPoint) else point)
     try:
         with _quiet():
             exported = torch.export.export(wrapper, (batch,), strict=False).run_decompositions(_decompositions())
@@ -171,7 +174,8 @@ def export_program(loss: LossFunction, point: Point, batch: Batch) -> Program:
     except Exception as e:
         reason = " ".join(str(e).split())[:160]
         raise TaylorError(f"loss: torch.export cannot trace it ({type(e).__name__}: {reason})") from e
-    _check_value(program, loss, point, batch)
+    if not isinstance(point, StoredPoint):  # the loss itself needs all tensors at once
+        _check_value(program, loss, point, batch)
     return program
 
 
@@ -203,7 +207,7 @@ def program_for(loss: LossFunction, point: Point, batch: Batch) -> Program:
         known = _PROGRAMS.setdefault(loss, {})
     except TypeError:  # not hashable, or no weak references: export each time
         return export_program(loss, point, batch)
-    key = (_signature(point), _signature(batch))
+    key = (_signature(point.templates if isinstance(point, StoredPoint) else point), _signature(batch))
     if key not in known:
         try:
             known[key] = export_program(loss, point, batch)

@@ -85,5 +85,8 @@ class BatchAdjoints:
 
 
 def _inner(sources: Tensor, adjoint: Tensor) -> Tensor:
+    for dim in range(adjoint.dim()):
+        if sources.stride(dim + 1) == 0 and sources.shape[dim + 1] > 1:  # expanded: the same all along
+            sources, adjoint = sources.narrow(dim + 1, 0, 1), adjoint.sum(dim, keepdim=True, dtype=torch.float64)
     # In pieces of one line: sums over a vocabulary in float32 would lose digits.
     return torch.stack([(source * adjoint).sum(dtype=torch.float64) for source in sources])
