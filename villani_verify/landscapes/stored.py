@@ -1,0 +1,167 @@
+"""Language models whose parameters stay in their files: a tensor is read when an operation needs it, and freed after its last use.
+
+For models that do not fit the memory. Only what goes forward through the model once reads each tensor once: losses by the
+exported graph and the carried forms of `SecondOrderTaylor`. Whatever needs all parameters together, a gradient for
+instance, still reads them all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from villani_verify.errors import ModelError, one_line
+from villani_verify.landscape import Landscape
+from villani_verify.landscapes.gpt_neo_float64 import keep_float64
+from villani_verify.landscapes.models import check_directory, check_positions, quiet
+from villani_verify.points import StoredPoint
+
+_INDEX = "model.safetensors.index.json"
+
+
+def stored_causal_lm(
+    directory: str | Path, sequences: Tensor, *, weight_decay: float = 0.0, dtype: torch.dtype = torch.float32, **options: Any
+) -> Landscape:
+    """Make the landscape of a language model in a directory, without reading its parameters.
+
+    Args:
+        directory: config.json and safetensors, as `save_pretrained` writes them.
+        sequences: int64 tensor (number of sequences, length ≥ 2).
+        weight_decay: λ.
+        dtype: to which tensors are converted as they are read.
+        options: as of `Landscape.causal_lm`.
+
+    Returns:
+        A landscape whose `initial` is a `StoredPoint`.
+
+    Raises:
+        ModelError: if the directory has no such model, or not exactly the tensors that its configuration asks for.
+        RequestError: if the sequences have another shape or are too long.
+    """
+    path, label = Path(directory).expanduser(), f"model directory {str(directory)!r}"
+    check_directory(path, label)
+    model = _unfilled_model(path, dtype, label)
+    check_positions(model, sequences.shape[-1])
+    shapes = {name: p.shape for name, p in model.named_parameters()}
+    point = SafetensorsPoint(_files(path, label), shapes, dtype, label)
+    landscape = Landscape.causal_lm(model, sequences, weight_decay=weight_decay, **options)
+    return replace(landscape, initial=point)  # type: ignore[arg-type]
+
+
+class SafetensorsPoint(StoredPoint):
+    """θ in safetensors files."""
+
+    def __init__(self, files: dict[str, Path], shapes: dict[str, torch.Size], dtype: torch.dtype, label: str) -> None:
+        """Take name → file and name → shape.
+
+        Raises:
+            ModelError: if the files do not hold exactly these tensors in these shapes.
+        """
+        _check_names(files, shapes, label)
+        self._files = files
+        self._dtype = dtype
+        self._label = label
+        for name, shape in shapes.items():
+            with self._open(name) as file:
+                stored = tuple(file.get_slice(name).get_shape())
+            if stored != tuple(shape):
+                raise ModelError(
+                    f"{label}: tensor {name} has shape {stored} where config.json asks for {tuple(shape)}; use the config.json "
+                    "that was saved with the weights"
+                )
+        # Memory that nobody has written to takes no room.
+        self._templates = {name: torch.empty(shape, dtype=dtype) for name, shape in shapes.items()}
+
+    @property
+    def templates(self) -> dict[str, Tensor]:
+        """Tensors of these shapes and dtypes with arbitrary values."""
+        return self._templates
+
+    def __getitem__(self, name: str) -> Tensor:
+        """Read a tensor."""
+        with self._open(name) as file:
+            return file.get_tensor(name).to(self._dtype)
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names, in the model's order."""
+        return iter(self._templates)
+
+    def __len__(self) -> int:
+        """Count the tensors."""
+        return len(self._templates)
+
+    def _open(self, name: str) -> Any:
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            return safe_open(self._files[name], framework="pt")
+        except (OSError, SafetensorError) as e:
+            raise ModelError(f"{self._label}: {self._files[name].name} cannot be read ({one_line(e, 120)}); copy it again") from e
+
+
+def _unfilled_model(directory: Path, dtype: torch.dtype, label: str) -> nn.Module:
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    try:
+        with quiet(), _parameters_on_meta():
+            config = AutoConfig.from_pretrained(directory, trust_remote_code=False, local_files_only=True)
+            model: Any = AutoModelForCausalLM.from_config(config, dtype=dtype, attn_implementation="eager", trust_remote_code=False)
+    except Exception as e:  # the library raises nearly every class for a bad configuration
+        raise ModelError(f"{label}: config.json does not make a model ({one_line(e, 160)}); mend it") from e
+    filled: dict[int, nn.Parameter] = {}
+    for module in model.modules():
+        for name, parameter in module._parameters.items():
+            if parameter is not None:
+                unfilled = filled.setdefault(id(parameter), nn.Parameter(torch.empty(parameter.shape, dtype=parameter.dtype)))
+                module._parameters[name] = unfilled
+    keep_float64(model)
+    return model.eval()
+
+
+@contextmanager
+def _parameters_on_meta() -> Iterator[None]:
+    """Give the parameters of modules that are made meanwhile no storage; buffers are constants and keep theirs."""
+    register = nn.Module.register_parameter
+
+    def without_storage(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        if parameter is not None and not parameter.is_meta:
+            parameter = nn.Parameter(parameter.to("meta"), requires_grad=parameter.requires_grad)
+        register(module, name, parameter)
+
+    nn.Module.register_parameter = without_storage  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        nn.Module.register_parameter = register  # type: ignore[method-assign]
+
+
+def _files(directory: Path, label: str) -> dict[str, Path]:
+    from safetensors import SafetensorError, safe_open
+
+    index = directory / _INDEX
+    try:
+        if index.is_file():
+            return {name: directory / file for name, file in json.loads(index.read_text())["weight_map"].items()}
+        found: dict[str, Path] = {}
+        for path in sorted(directory.glob("*.safetensors")):
+            with safe_open(path, framework="pt") as file:
+                found.update(dict.fromkeys(file.keys(), path))
+    except (AttributeError, KeyError, OSError, SafetensorError, ValueError) as e:
+        raise ModelError(f"{label}: a safetensors file or its index is damaged ({one_line(e, 120)}); copy it again") from e
+    return found
+
+
+def _check_names(files: dict[str, Path], shapes: dict[str, torch.Size], label: str) -> None:
+    missing = [name for name in shapes if name not in files]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ModelError(
+            f"{label}: it has no weights for {missing[0]}{more} by these names; load the model and save it with save_pretrained"
+        )
