@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import weakref
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -59,9 +60,16 @@ def test_a_tensor_is_read_for_each_use_and_several_probes_share_a_reading(saved:
     read: Counter[str] = Counter()
     original = SafetensorsPoint.__getitem__
 
+    alive: list[weakref.ref[torch.Tensor]] = []
+    most = 0
+
     def counted(self: SafetensorsPoint, name: str) -> torch.Tensor:
+        nonlocal most
         read[name] += 1
-        return original(self, name)
+        tensor = original(self, name)
+        alive.append(weakref.ref(tensor))
+        most = max(most, sum(reference() is not None for reference in alive))
+        return tensor
 
     landscape = stored(saved)
     monkeypatch.setattr(SafetensorsPoint, "__getitem__", counted)
@@ -70,6 +78,7 @@ def test_a_tensor_is_read_for_each_use_and_several_probes_share_a_reading(saved:
     # The token embeddings are tied: used first and last.
     assert {name for name, times in read.items() if times > 1} == {"transformer.wte.weight"}
     assert max(read.values()) == 2
+    assert most <= 3  # a product's matrix and bias, and what is being made of them
 
 
 def test_tensors_of_a_coarser_dtype_are_converted(tmp_path: Path) -> None:

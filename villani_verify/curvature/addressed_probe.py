@@ -15,7 +15,8 @@ class AddressedProbe:
 
     Attributes:
         name: of the parameter; part of the address.
-        like: the parameter, for its shape, dtype and device.
+        shape: of the parameter.
+        like: an empty tensor of the parameter's dtype and device; the parameter itself may be freed meanwhile.
         seed: part of the address.
         indices: of the probes.
         place: number of the batch, part of the noise's address.
@@ -23,7 +24,8 @@ class AddressedProbe:
 
     def __init__(self, name: str, like: Tensor, seed: int, indices: Sequence[int], place: int) -> None:
         self.name = name
-        self.like = like
+        self.shape = like.shape
+        self.like = like.new_empty(0)
         self.seed = seed
         self.indices = indices
         self.place = place
@@ -37,12 +39,12 @@ class AddressedProbe:
     @property
     def numbers(self) -> int:
         """Entries of the parameter."""
-        return self.like.numel()
+        return self.shape.numel()
 
     def stacked(self, lines: range) -> Tensor:
         """Return the signs of some probes, shape (len(lines), *shape of the parameter)."""
         chosen = [self.indices[k] for k in lines]
-        return stacked_signs(self.name, self.like.shape, seed=self.seed, indices=chosen, like=self.like)
+        return stacked_signs(self.name, self.shape, seed=self.seed, indices=chosen, like=self.like)
 
     def rows(self, places: Tensor) -> Tensor:
         """Return rows of the signs of all probes, shape (K, *shape of places, …), and remember which."""
@@ -56,7 +58,7 @@ class AddressedProbe:
         return self._seen
 
     def _rows_of(self, distinct: Tensor) -> Tensor:
-        return signs_of_rows(self.name, self.like.shape, distinct.tolist(), seed=self.seed, indices=self.indices, like=self.like)
+        return signs_of_rows(self.name, self.shape, distinct.tolist(), seed=self.seed, indices=self.indices, like=self.like)
 
     def noise(self, lines: range, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         """Return signs for some probes that are independent of everything else, shape (len(lines), *shape)."""
