@@ -80,6 +80,14 @@ def taylor_samples(landscape: Landscape) -> Forms:
     return lambda indices: engine.laplacian_samples(landscape, landscape.initial, seed=SEED, indices=indices)
 
 
+def rounded_samples(landscape: Landscape) -> Forms:
+    """The same with factors of the large products rounded to bfloat16: the cheap samples of the two-level estimator."""
+    from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
+
+    engine = SecondOrderTaylor(torch.bfloat16)
+    return lambda indices: engine.laplacian_samples(landscape, landscape.initial, seed=SEED, indices=indices)
+
+
 def curvlinops_operator(landscape: Landscape) -> tuple[nn.Module, Any]:
     """Return the model and curvlinops' Hessian on flat vectors; its data are the rows of tokens."""
     from curvlinops import HessianLinearOperator
@@ -150,6 +158,7 @@ CONTENDERS: dict[str, Callable[[Landscape], Forms]] = {
     "forward pass": forward,
     "taylor": own("taylor"),
     "taylor, samples": taylor_samples,
+    "taylor, bfloat16": rounded_samples,
     "taylor, sums of 8": taylor_sums,
     "reverse": own("reverse"),
     "curvlinops": curvlinops,
