@@ -376,7 +376,8 @@ def _add_across(first: Tensor, x: Tensor, weight: CollapsedJet, *, kept: Tensor 
     """
     directions = weight.first
     assert isinstance(directions, Directions)
-    unchanged = None if kept is None else first[..., kept]
+    columns = torch.empty(0, dtype=torch.int64, device=first.device) if kept is None else kept
+    unchanged = first[..., columns]
     if x.dim() != 2 or 2 * len(x) > x.shape[1]:
         first += weight._moved(lambda b, a: matrix_product(a, b), x)
     else:
@@ -388,8 +389,7 @@ def _add_across(first: Tensor, x: Tensor, weight: CollapsedJet, *, kept: Tensor 
         for lines in _portions(first):
             noise = directions.probe.noise(lines, shape, factor)
             first[lines.start : lines.stop] += torch.matmul(root.to(factor), noise.to(factor))
-    if kept is not None:
-        first[..., kept] = unchanged
+    first[..., columns] = unchanged
 
 
 def _portions(stack: Tensor) -> list[range]:
