@@ -39,6 +39,7 @@ def landscape(layers: int, tokens: int, width: int) -> Landscape:
     config = GPTNeoConfig(
         vocab_size=VOCABULARY, hidden_size=width, num_layers=layers, attention_types=[[["global", "local"], layers // 2]],
         num_heads=width // 64, max_position_embeddings=max(tokens, 128), attn_implementation="eager",
+        bos_token_id=None, eos_token_id=None,
     )  # fmt: skip
     return Landscape.causal_lm(GPTNeoForCausalLM(config), torch.randint(VOCABULARY, (1, tokens)))
 
