@@ -9,11 +9,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from transformers import GPTNeoConfig, GPTNeoForCausalLM
+from transformers import AutoModelForCausalLM
 
 from villani_verify.cli.allocator import keep_freed_memory
 from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
 from villani_verify.landscape import Landscape
+from villani_verify.landscapes.architectures import gpt_neo_config
 
 VOCABULARY = 256  # so small that the head's cost, which no layer adds to, hardly counts
 
@@ -36,12 +37,11 @@ def main() -> None:
 def landscape(layers: int, tokens: int, width: int) -> Landscape:
     """Return a GPT-Neo of random initialisation on random tokens."""
     torch.manual_seed(0)
-    config = GPTNeoConfig(
-        vocab_size=VOCABULARY, hidden_size=width, num_layers=layers, attention_types=[[["global", "local"], layers // 2]],
-        num_heads=width // 64, max_position_embeddings=max(tokens, 128), attn_implementation="eager",
-        bos_token_id=None, eos_token_id=None,
-    )  # fmt: skip
-    return Landscape.causal_lm(GPTNeoForCausalLM(config), torch.randint(VOCABULARY, (1, tokens)))
+    config = gpt_neo_config(
+        vocab_size=VOCABULARY, hidden_size=width, num_heads=width // 64, pairs=layers // 2, window=256, positions=max(tokens, 128)
+    )
+    model = AutoModelForCausalLM.from_config(config, attn_implementation="eager")
+    return Landscape.causal_lm(model, torch.randint(VOCABULARY, (1, tokens)))
 
 
 def report(what: str, sizes: Sequence[int], landscapes: Sequence[Landscape], options: argparse.Namespace) -> None:

@@ -14,6 +14,7 @@ import torch
 
 from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
 from villani_verify.environment import peak_memory_bytes
+from villani_verify.landscapes.architectures import gpt_neo_125m
 from villani_verify.landscapes.stored import stored_causal_lm
 
 
@@ -31,21 +32,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         directory = options.model or scratch
         if not options.model:
-            save_model(scratch)
+            gpt_neo_125m().save_pretrained(scratch)
         found = {name: child(name, directory, options) for name in ("nothing", "stored", "loaded")}
     own = found["nothing"]["peak"]
     print(f"interpreter with torch and transformers: {own / 1e9:.2f} GB")
     for name in ("stored", "loaded"):
         row = found[name]
         print(f"{name}: {(row['peak'] - own) / 1e9:.2f} GB beyond that, {row['seconds']:.2f} s a probe, forms {row['forms'][:3]}")
-
-
-def save_model(directory: str) -> None:
-    """Write GPT-Neo-125M."""
-    from villani_verify.landscapes.request import LandscapeRequest
-
-    subject = LandscapeRequest(landscape="gpt-neo-125m", sequences=1, sequence_length=16).load()
-    subject.loss_function.model.save_pretrained(directory)  # type: ignore[attr-defined]
 
 
 def child(name: str, directory: str, options: argparse.Namespace) -> dict:
@@ -57,10 +50,8 @@ def child(name: str, directory: str, options: argparse.Namespace) -> dict:
 
 def measure(options: argparse.Namespace) -> dict:
     """Return the peak, the forms and seconds a probe."""
-    import transformers
     from transformers.models.gpt_neo import modeling_gpt_neo  # noqa: F401  what any use of the model imports
 
-    assert transformers.__version__
     torch.ones(64, 64) @ torch.ones(64, 64)
     forms: list[float] = []
     seconds = 0.0

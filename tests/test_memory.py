@@ -13,7 +13,7 @@ from villani_verify.curvature.double_backward import DoubleBackward
 from villani_verify.curvature.forward_over_reverse import ForwardOverReverse
 from villani_verify.errors import DeviceError
 from villani_verify.landscape import Landscape
-from villani_verify.memory import MemoryNote, halving_batches, in_passes_of_rows, is_out_of_memory, release
+from villani_verify.memory import MemoryNote, halving_batches, in_passes, in_passes_of_rows, is_out_of_memory, release
 
 F64 = torch.float64
 REFUSAL = "DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes"
@@ -187,3 +187,22 @@ def test_one_row_of_vectors_that_does_not_fit() -> None:
 
     with pytest.raises(DeviceError, match=r"^device cpu: out of memory"):
         in_passes_of_rows(one_pass, torch.zeros(1, 2), torch.device("cpu"), per_pass=1)
+
+
+@pytest.mark.parametrize(
+    ("count", "per_pass", "least", "expected"),
+    [
+        (8, 10, 1, [8]),
+        (8, 5, 1, [4, 4]),
+        (9, 5, 1, [5, 4]),
+        (10, 4, 2, [4, 4, 2]),
+        (5, 5, 5, [5]),
+        (16, 3, 8, [8, 8]),
+        (0, 5, 1, []),
+    ],
+)
+def test_passes_are_about_equally_large(count: int, per_pass: int, least: int, expected: list[int]) -> None:
+    sizes: list[int] = []
+    landscape = Landscape.from_function(lambda t: t.square().sum(), 2)
+    in_passes(lambda _, chunk: sizes.append(len(chunk)), landscape, range(count), per_pass=per_pass, least=least)
+    assert sizes == expected

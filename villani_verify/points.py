@@ -21,6 +21,11 @@ class StoredPoint(Mapping[str, Tensor], ABC):
         """Tensors of the same shapes, dtypes and devices, whose values mean nothing and which take no memory."""
 
 
+def templates_of(point: Point) -> Point:
+    """Return tensors of the shapes, dtypes and devices of a point, whose values may mean nothing."""
+    return point.templates if isinstance(point, StoredPoint) else point
+
+
 def squared_norm(tensor: Tensor) -> float:
     """Return ‖t‖², accumulated in float64 whatever the tensor's dtype."""
     length = float(torch.linalg.vector_norm(tensor.detach(), dtype=torch.float64))

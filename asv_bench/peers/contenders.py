@@ -74,18 +74,18 @@ def taylor_sums(landscape: Landscape) -> Forms:
     return forms
 
 
-def taylor_samples(landscape: Landscape) -> Forms:
-    """What this package's Laplacian estimates are made of: samples with the mean of quadratic forms, not forms themselves."""
-    engine = engine_for("taylor")
-    return lambda indices: engine.laplacian_samples(landscape, landscape.initial, seed=SEED, indices=indices)
+def taylor_samples(rounding: torch.dtype | None = None) -> Callable[[Landscape], Forms]:
+    """Return what this package's Laplacian estimates are made of: samples with the mean of quadratic forms, not forms themselves.
 
-
-def rounded_samples(landscape: Landscape) -> Forms:
-    """The same with factors of the large products rounded to bfloat16: the cheap samples of the two-level estimator."""
+    With factors of the large products rounded, they are the cheap samples of the two-level estimator.
+    """
     from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
 
-    engine = SecondOrderTaylor(torch.bfloat16)
-    return lambda indices: engine.laplacian_samples(landscape, landscape.initial, seed=SEED, indices=indices)
+    def contender(landscape: Landscape) -> Forms:
+        engine = SecondOrderTaylor(rounding)
+        return lambda indices: engine.laplacian_samples(landscape, landscape.initial, seed=SEED, indices=indices)
+
+    return contender
 
 
 def curvlinops_operator(landscape: Landscape) -> tuple[nn.Module, Any]:
@@ -157,8 +157,8 @@ def forward(landscape: Landscape) -> Forms:
 CONTENDERS: dict[str, Callable[[Landscape], Forms]] = {
     "forward pass": forward,
     "taylor": own("taylor"),
-    "taylor, samples": taylor_samples,
-    "taylor, bfloat16": rounded_samples,
+    "taylor, samples": taylor_samples(),
+    "taylor, bfloat16": taylor_samples(torch.bfloat16),
     "taylor, sums of 8": taylor_sums,
     "reverse": own("reverse"),
     "curvlinops": curvlinops,

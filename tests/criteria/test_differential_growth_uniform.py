@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -9,12 +11,13 @@ from torch import Tensor
 
 from villani_verify.criteria.budget import budget_for
 from villani_verify.criteria.differential_growth_uniform import (
+    _undecidable,
     _undetermined,
     claim,
     differential_growth_uniform,
 )
 from villani_verify.criteria.measured_family import MeasuredFamily
-from villani_verify.criteria.result import CriterionResult, Status
+from villani_verify.criteria.result import Cost, CriterionResult, Status
 from villani_verify.criteria.settings import Settings
 from villani_verify.curvature.engine import engine_for
 from villani_verify.estimation.estimate import Estimate
@@ -88,21 +91,6 @@ def wide_layers() -> Landscape:
     return function(lambda t: 0.5 * (t[:40] @ t[40:]).square(), 80, blocks={"a": 40, "b": 40}, weight_decay=DECAY)
 
 
-class Drowned:
-    """An engine whose samples of the Laplacian are right on average, and differ from it by ±`noise` in turn."""
-
-    def __init__(self, noise: float) -> None:
-        self.inner = engine_for("auto")
-        self.noise = noise
-
-    def __getattr__(self, name: str):
-        return getattr(self.inner, name)
-
-    def laplacian_samples(self, landscape, point, *, seed, indices):
-        drawn = self.inner.laplacian_samples(landscape, point, seed=seed, indices=indices)
-        return [x + (-1) ** k * self.noise for x, k in zip(drawn, indices, strict=True)]
-
-
 def with_reserves(engine, reserves: int = 2) -> CriterionResult:
     landscape = wide_layers()
     budget = replace(budget_for("quick", landscape.dimension), family_candidates=3, family_reserves=reserves, screening_probes=0)
@@ -115,19 +103,39 @@ def test_reserves_do_not_change_what_can_be_decided() -> None:
     assert all(len(f["points"]) > 1 for f in result.evidence["families"])
 
 
-def test_reserves_stand_in_for_families_whose_laplacian_drowns_in_noise() -> None:
-    result = with_reserves(Drowned(1e15))
+def test_reserves_stand_in_for_families_whose_laplacian_drowns_in_noise(noisy) -> None:
+    result = with_reserves(noisy(1e15))
     assert result.status == Status.INCONCLUSIVE
     # Three candidates and as many reserves as there are, each at its outer end alone.
     assert [len(f["points"]) for f in result.evidence["families"]] == [1] * 5
     assert result.summary.startswith("At the outer end of 5 of 5 families (")
     outer = [f["points"][0]["laplacian"] for f in result.evidence["families"]]
     assert all(row["interval"][0] <= 0 for row in outer)
+    # Four times as many probes would not tell the sign of an estimate this near zero, and are not spent.
+    probes = budget_for("quick", 80).family_probes
+    assert all(abs(row["value"]) < row["standard_error"] for row in outer)
+    assert all(row["num_matvecs"] == probes for row in outer)
 
 
-def test_noise_that_four_times_the_probes_overcome() -> None:
+def test_noise_that_four_times_the_probes_overcome(noisy) -> None:
     """At b = 0 the Laplacian is ‖a‖² + 80 λ, 9e6 to 9e10 here, so noise of a like size is decided by one of the two attempts."""
-    assert with_reserves(Drowned(1e3)).status == Status.REFUTED
+    assert with_reserves(noisy(1e3)).status == Status.REFUTED
+
+
+@pytest.mark.parametrize(("errors", "undecided", "spent"), [(1.0, True, 24), (2.0, False, 24 + 96), (3.0, False, 24)])
+def test_more_probes_are_spent_where_they_may_tell_the_sign(errors: float, undecided: bool, spent: int) -> None:
+    """Samples are 1 ± √23/errors in turn, so that the mean of 24 is this many of its standard errors above zero."""
+    spread = 23**0.5 / errors
+
+    def samples(landscape: Landscape, point: object, *, seed: int, indices: range) -> list[float]:
+        return [1 + (-1) ** k * spread for k in indices]
+
+    landscape = wide_layers().with_decay(0.0)
+    engine: Any = SimpleNamespace(name="alternating", laplacian_samples=samples)
+    budget, cost = replace(budget_for("quick", 80), family_probes=24), Cost()
+    found = _undecidable(landscape, Scaling({"a": 1}, ("b",)), 10.0, budget, Settings(0, engine, ()), 0, cost)
+    assert (found is not None) == undecided
+    assert cost.num_matvecs == spent
 
 
 @pytest.mark.parametrize(("spread", "expected"), [(0.1, False), (10.0, True)])

@@ -46,21 +46,6 @@ def branches() -> Landscape:
     return Landscape.from_function(loss, 140, blocks=blocks, weight_decay=DECAY, initial=torch.ones(140, dtype=torch.float64) / 10)
 
 
-class Blurred:
-    """An engine whose samples of the Laplacian are off by `noise`, up and down in turn."""
-
-    def __init__(self, noise: float) -> None:
-        self.inner = engine_for("auto")
-        self.noise = noise
-
-    def __getattr__(self, name: str):
-        return getattr(self.inner, name)
-
-    def laplacian_samples(self, landscape, point, *, seed, indices):
-        drawn = self.inner.laplacian_samples(landscape, point, seed=seed, indices=indices)
-        return [x + (-1) ** k * self.noise for x, k in zip(drawn, indices, strict=True)]
-
-
 def plan(**changes: int) -> Budget:
     return replace(budget_for("quick", 140), family_shortlist=8, family_candidates=4, screening_probes=32, **changes)
 
@@ -80,9 +65,9 @@ def test_clear_curvature_comes_first_and_that_of_the_decay_last() -> None:
     assert FURTHER in ranked[:2]
 
 
-def test_what_noise_hides_is_ordered_by_its_distance_from_zero() -> None:
+def test_what_noise_hides_is_ordered_by_its_distance_from_zero(noisy) -> None:
     """The noise is 32^-½ of itself after 32 probes: ΔL is some 2e3 for ALONE and 2e7 for FURTHER, against 7e7."""
-    assert rank([candidate(f) for f in (IDLE, ALONE, FURTHER)], plan(), Blurred(4e8)) == [FURTHER, ALONE, IDLE]
+    assert rank([candidate(f) for f in (IDLE, ALONE, FURTHER)], plan(), noisy(4e8)) == [FURTHER, ALONE, IDLE]
 
 
 def test_only_the_shortlist_is_measured_and_only_what_can_be_used_is_kept() -> None:

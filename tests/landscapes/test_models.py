@@ -23,18 +23,6 @@ from villani_verify.landscapes.models import check_positions, load_model, quiet,
 TOKENS = torch.arange(24).reshape(2, 12) % 7
 
 
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("models") / "gpt-neo"
-    gpt_neo_tiny().save_pretrained(directory)
-    return directory
-
-
-@pytest.fixture
-def directory(saved: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(saved, tmp_path / "model"))
-
-
 def edit_config(directory: Path, **changes: object) -> None:
     config = json.loads((directory / "config.json").read_text())
     config.update(changes)

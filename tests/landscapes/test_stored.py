@@ -23,18 +23,6 @@ F64 = torch.float64
 TOKENS = torch.arange(24).reshape(2, 12) % 7
 
 
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("models") / "gpt-neo"
-    gpt_neo_tiny().save_pretrained(directory)
-    return directory
-
-
-@pytest.fixture
-def directory(saved: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(saved, tmp_path / "model"))
-
-
 def stored(directory: Path, **options: object) -> Landscape:
     return stored_causal_lm(directory, TOKENS, dtype=F64, **options)  # type: ignore[arg-type]
 
@@ -59,7 +47,6 @@ def test_forms_slopes_and_norms_are_those_of_the_loaded_model(make: Callable[[],
 def test_a_tensor_is_read_for_each_use_and_several_probes_share_a_reading(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: Counter[str] = Counter()
     original = SafetensorsPoint.__getitem__
-
     alive: list[weakref.ref[torch.Tensor]] = []
     most = 0
 
@@ -104,7 +91,18 @@ def test_a_tensor_that_is_missing_or_of_another_shape(directory: Path) -> None:
     assert "tensor transformer.wpe.weight has shape (5, 6) where config.json asks for (16, 6)" in refusal(directory)
     del weights["transformer.wpe.weight"], weights["transformer.ln_f.bias"]
     save_file(weights, directory / "model.safetensors")
-    assert "it has no weights for transformer.wpe.weight and 1 more by these names" in refusal(directory)
+    assert "it has no weights for transformer.ln_f.bias and 1 more; use the config.json" in refusal(directory)
+
+
+def test_a_tensor_that_is_not_asked_for(directory: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(directory / "model.safetensors")
+    tied = {**weights, "lm_head.weight": weights["transformer.wte.weight"].clone()}
+    save_file({**tied, "transformer.h.0.attn.attention.masked_bias": torch.zeros(())}, directory / "model.safetensors")
+    assert "lm_head.weight" not in stored(directory).initial
+    save_file({**tied, "adapter.weight": torch.zeros(2)}, directory / "model.safetensors")
+    assert "has weights that config.json does not ask for, adapter.weight; use the config.json" in refusal(directory)
 
 
 def test_damaged_files(directory: Path) -> None:
@@ -114,7 +112,7 @@ def test_damaged_files(directory: Path) -> None:
     (directory / "model.safetensors.index.json").write_text("{")
     assert "damaged" in refusal(directory)
     (directory / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"transformer.wte.weight": "gone"}}))
-    assert "it has no weights for transformer.wpe.weight" in refusal(directory)
+    assert "it has no weights for transformer.h.0.attn.attention.k_proj.weight and " in refusal(directory)
     (directory / "config.json").write_text('{"model_type": "nonsense"}')
     assert "config.json does not make a model" in refusal(directory)
     shutil.rmtree(directory)

@@ -46,7 +46,7 @@ def differential_growth_uniform(landscape: Landscape, budget: Budget, settings: 
 
     Args:
         landscape: gives F.
-        budget: `family_draws`, `family_candidates`, `family_radii`, `screening_probes`, `family_probes`, `scan`, `level`.
+        budget: all that begins with `family`, `screening_probes`, `scan`, `level`.
         settings: seed, engine, temperatures and progress.
 
     Returns:

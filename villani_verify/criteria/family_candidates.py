@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from villani_verify.criteria.budget import Budget
@@ -14,6 +14,7 @@ from villani_verify.criteria.settings import Settings
 from villani_verify.curvature.gradient import gradient_norms_squared
 from villani_verify.curvature.probes import derive_seed
 from villani_verify.errors import RequestError
+from villani_verify.estimation.psi import PointMeasurement
 from villani_verify.landscape import Landscape
 from villani_verify.points import squared_norm
 from villani_verify.search.draw import draw_families, switches_off_one_block
@@ -126,31 +127,37 @@ def ranked_candidates(
     kept = budget.family_candidates + budget.family_reserves
     if budget.scans(landscape.dimension) or not budget.screening_probes:
         return candidates[:kept]
+    shortlist = candidates[: budget.family_shortlist or kept]
+
+    def probed() -> _Probed:
+        for i, c in enumerate(shortlist):
+            settings.progress("uniform growth: rank families", i, len(shortlist))
+            ends = [c.high] if budget.family_shortlist else [c.low, c.high]
+            m = measure_family(
+                landscape, c.family, ends, settings=settings, budget=budget, num_probes=budget.screening_probes,
+                label=f"{label} rank {i}", cost=cost,
+            )  # fmt: skip
+            yield c, m.points
+
     if budget.family_shortlist:
-        return _by_curvature(landscape, candidates[: budget.family_shortlist], budget, settings, label, cost)[:kept]
-    return _by_growth(landscape, candidates[:kept], budget, settings, label, cost)
+        return _by_curvature(probed(), landscape.decay_laplacian)[:kept]
+    return _by_growth(probed())
 
 
-def _by_growth(
-    landscape: Landscape, candidates: Sequence[Candidate], budget: Budget, settings: Settings, label: str, cost: Cost
-) -> list[Candidate]:
-    """Order candidates by the growth of s* between their ends."""
+_Probed = Iterable[tuple[Candidate, tuple[PointMeasurement, ...]]]
+
+
+def _by_growth(probed: _Probed) -> list[Candidate]:
+    """Order candidates by the growth of s* between their two ends."""
     scored = []
-    for i, c in enumerate(candidates):
-        settings.progress("uniform growth: rank families", i, len(candidates))
-        m = measure_family(
-            landscape, c.family, [c.low, c.high], settings=settings, budget=budget, num_probes=budget.screening_probes,
-            label=f"{label} rank {i}", cost=cost,
-        )  # fmt: skip
-        if len(m.points) == 2:
-            first, last = (p.critical_temperature for p in m.points)
+    for i, (c, points) in enumerate(probed):
+        if len(points) == 2:
+            first, last = (p.critical_temperature for p in points)
             scored.append((last / first if 0 < first < math.inf else math.inf, i, c))
     return [c for _, _, c in sorted(scored, key=lambda row: row[:2])]
 
 
-def _by_curvature(
-    landscape: Landscape, candidates: Sequence[Candidate], budget: Budget, settings: Settings, label: str, cost: Cost
-) -> list[Candidate]:
+def _by_curvature(probed: _Probed, decay_laplacian: float) -> list[Candidate]:
     """Put first the candidates whose ΔF at the outer end clearly exceeds ten times what the decay gives.
 
     s* cannot stay bounded where only the decay curves. Among the clear ones those that switch off one block of several go first,
@@ -158,21 +165,14 @@ def _by_curvature(
     they are above that.
     """
     scored = []
-    for i, c in enumerate(candidates):
-        settings.progress("uniform growth: rank families", i, len(candidates))
-        m = measure_family(
-            landscape, c.family, [c.high], settings=settings, budget=budget, num_probes=budget.screening_probes,
-            label=f"{label} rank {i}", cost=cost,
-        )  # fmt: skip
-        if not m.points:
-            continue
-        laplacian = m.points[0].laplacian
-        excess = laplacian.value - _OUTGROWN * landscape.decay_laplacian
-        errors = excess / laplacian.standard_error if laplacian.standard_error else math.copysign(math.inf, excess)
-        if errors > _CLEAR:
-            scored.append(((0, not switches_off_one_block(c.family), m.points[0].critical_temperature, i), c))
-        else:
-            scored.append(((1, False, -errors, i), c))
+    for i, (c, points) in enumerate(probed):
+        for p in points:
+            excess = p.laplacian.value - _OUTGROWN * decay_laplacian
+            errors = excess / p.laplacian.standard_error if p.laplacian.standard_error else math.copysign(math.inf, excess)
+            if errors > _CLEAR:
+                scored.append(((0, not switches_off_one_block(c.family), p.critical_temperature, i), c))
+            else:
+                scored.append(((1, False, -errors, i), c))
     return [c for _, c in sorted(scored, key=lambda row: row[0])]
 
 

@@ -147,7 +147,7 @@ def _weighted_forms(
 ) -> list[float]:
     """Return twice the second-order coefficients of L, one for each probe, by adjoints, or carried where those need too much."""
     if isinstance(point, StoredPoint):
-        return list(SecondOrderTaylor().directional_forms(landscape, point, seed=seed, indices=indices).forms)
+        return _carried_forms(landscape, point, seed, indices)
     adjoints = BatchAdjoints(landscape.loss_function, point, landscape.batches)
     forms: list[float] = []
 
@@ -163,8 +163,12 @@ def _weighted_forms(
     try:
         _in_passes(landscape, point, indices, one_pass)
     except AdjointError:
-        return list(SecondOrderTaylor().directional_forms(landscape, point, seed=seed, indices=indices).forms)
+        return _carried_forms(landscape, point, seed, indices)
     return forms
+
+
+def _carried_forms(landscape: Landscape, point: Point, seed: int, indices: Sequence[int]) -> list[float]:
+    return list(SecondOrderTaylor().directional_forms(landscape, point, seed=seed, indices=indices).forms)
 
 
 def _carried(landscape: Landscape, point: Point, seed: int, indices: Sequence[int], group: int) -> tuple[list[float], list[float]]:

@@ -20,7 +20,7 @@ _TINY_VOCABULARY, _TINY_POSITIONS = 7, 16
 
 def gpt_neo_tiny(*, activation: str = "gelu_new") -> nn.Module:
     """Return a float64 GPT-Neo with 822 parameters: a global and a local layer of width 6, window 4, 16 positions."""
-    config = _gpt_neo_config(
+    config = gpt_neo_config(
         vocab_size=_TINY_VOCABULARY, hidden_size=6, num_heads=2, pairs=1, window=4, positions=_TINY_POSITIONS, intermediate_size=12
     )
     config.activation_function = activation
@@ -29,7 +29,7 @@ def gpt_neo_tiny(*, activation: str = "gelu_new") -> nn.Module:
 
 def gpt_neo_small() -> nn.Module:
     """Return an untrained float32 GPT-Neo for bytes: four layers of width 64, window 32, 256 positions."""
-    config = _gpt_neo_config(vocab_size=256, hidden_size=64, num_heads=4, pairs=2, window=32, positions=256)
+    config = gpt_neo_config(vocab_size=256, hidden_size=64, num_heads=4, pairs=2, window=32, positions=256)
     return _initialised(config, dtype=torch.float32, standard_deviation=0.02, biases=False)
 
 
@@ -40,7 +40,7 @@ def gpt_neo_125m() -> nn.Module:
 
 def gpt_neo_125m_config() -> Any:
     """Return the configuration of GPT-Neo-125M; the library's own default is the 1.3B shape."""
-    return _gpt_neo_config(vocab_size=50257, hidden_size=768, num_heads=12, pairs=6, window=256, positions=2048)
+    return gpt_neo_config(vocab_size=50257, hidden_size=768, num_heads=12, pairs=6, window=256, positions=2048)
 
 
 def gpt2_tiny() -> nn.Module:
@@ -66,7 +66,7 @@ def llama_tiny() -> nn.Module:
     return _initialised(config, dtype=torch.float64, standard_deviation=0.3)
 
 
-def _gpt_neo_config(
+def gpt_neo_config(
     *,
     vocab_size: int,
     hidden_size: int,
@@ -76,6 +76,7 @@ def _gpt_neo_config(
     positions: int,
     intermediate_size: int | None = None,
 ) -> Any:
+    """Return the configuration of a GPT-Neo with `pairs` of a global and a local layer, without dropout."""
     from transformers import GPTNeoConfig
 
     return GPTNeoConfig(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ def load_model(name_or_directory: str, *, dtype: torch.dtype = torch.float32, de
     if local:
         check_directory(Path(source), label)
     model, report = _from_pretrained(source, dtype, label, local)
-    _check_weights(report, label)
+    check_weights(report, label)
     keep_float64(model)
     return model.to(where).eval()
 
@@ -222,7 +222,16 @@ def _short(error: BaseException) -> str:
     return one_line(error, 160)
 
 
-def _check_weights(report: dict[str, Any], label: str) -> None:
+def check_weights(report: Mapping[str, Collection[Any]], label: str) -> None:
+    """Check that files hold exactly the weights that a configuration asks for.
+
+    Args:
+        report: names under "missing_keys", "unexpected_keys" and "mismatched_keys", the last maybe with their shapes.
+        label: what to call the files.
+
+    Raises:
+        ModelError: if they do not.
+    """
     unexpected = [key for key in report["unexpected_keys"] if not _SAVED_BUFFERS.search(key)]
     for kind, keys in (
         ("has no weights for", report["missing_keys"]),

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from villani_verify.errors import ModelError, one_line
 from villani_verify.landscape import Landscape
-from villani_verify.landscapes.gpt_neo_float64 import keep_float64
-from villani_verify.landscapes.models import check_directory, check_positions, quiet
+from villani_verify.landscapes.models import check_directory, check_positions, check_weights
+from villani_verify.landscapes.unfilled import unfilled_model
 from villani_verify.points import StoredPoint
 
 _INDEX = "model.safetensors.index.json"
@@ -47,10 +46,14 @@ def stored_causal_lm(
     """
     path, label = Path(directory).expanduser(), f"model directory {str(directory)!r}"
     check_directory(path, label)
-    model = _unfilled_model(path, dtype, label)
+    model = unfilled_model(path, dtype, label)
     check_positions(model, sequences.shape[-1])
     shapes = {name: p.shape for name, p in model.named_parameters()}
-    point = SafetensorsPoint(_files(path, label), shapes, dtype, label)
+    files = _files(path, label)
+    # Tied tensors and constant buffers may be stored as well.
+    missing, unexpected = shapes.keys() - files.keys(), files.keys() - model.state_dict().keys()
+    check_weights({"missing_keys": missing, "mismatched_keys": (), "unexpected_keys": unexpected}, label)
+    point = SafetensorsPoint(files, shapes, dtype, label)
     landscape = Landscape.causal_lm(model, sequences, weight_decay=weight_decay, **options)
     return replace(landscape, initial=point)  # type: ignore[arg-type]
 
@@ -62,10 +65,9 @@ class SafetensorsPoint(StoredPoint):
         """Take name → file and name → shape.
 
         Raises:
-            ModelError: if the files do not hold exactly these tensors in these shapes.
+            ModelError: if a tensor has another shape.
         """
-        _check_names(files, shapes, label)
-        self._files = files
+        self._files = {name: files[name] for name in shapes}
         self._dtype = dtype
         self._label = label
         for name, shape in shapes.items():
@@ -106,42 +108,6 @@ class SafetensorsPoint(StoredPoint):
             raise ModelError(f"{self._label}: {self._files[name].name} cannot be read ({one_line(e, 120)}); copy it again") from e
 
 
-def _unfilled_model(directory: Path, dtype: torch.dtype, label: str) -> nn.Module:
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    try:
-        with quiet(), _parameters_on_meta():
-            config = AutoConfig.from_pretrained(directory, trust_remote_code=False, local_files_only=True)
-            model: Any = AutoModelForCausalLM.from_config(config, dtype=dtype, attn_implementation="eager", trust_remote_code=False)
-    except Exception as e:  # the library raises nearly every class for a bad configuration
-        raise ModelError(f"{label}: config.json does not make a model ({one_line(e, 160)}); mend it") from e
-    filled: dict[int, nn.Parameter] = {}
-    for module in model.modules():
-        for name, parameter in module._parameters.items():
-            if parameter is not None:
-                unfilled = filled.setdefault(id(parameter), nn.Parameter(torch.empty(parameter.shape, dtype=parameter.dtype)))
-                module._parameters[name] = unfilled
-    keep_float64(model)
-    return model.eval()
-
-
-@contextmanager
-def _parameters_on_meta() -> Iterator[None]:
-    """Give the parameters of modules that are made meanwhile no storage; buffers are constants and keep theirs."""
-    register = nn.Module.register_parameter
-
-    def without_storage(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
-        if parameter is not None and not parameter.is_meta:
-            parameter = nn.Parameter(parameter.to("meta"), requires_grad=parameter.requires_grad)
-        register(module, name, parameter)
-
-    nn.Module.register_parameter = without_storage  # type: ignore[method-assign, assignment]
-    try:
-        yield
-    finally:
-        nn.Module.register_parameter = register  # type: ignore[method-assign]
-
-
 def _files(directory: Path, label: str) -> dict[str, Path]:
     from safetensors import SafetensorError, safe_open
 
@@ -156,12 +122,3 @@ def _files(directory: Path, label: str) -> dict[str, Path]:
     except (AttributeError, KeyError, OSError, SafetensorError, ValueError) as e:
         raise ModelError(f"{label}: a safetensors file or its index is damaged ({one_line(e, 120)}); copy it again") from e
     return found
-
-
-def _check_names(files: dict[str, Path], shapes: dict[str, torch.Size], label: str) -> None:
-    missing = [name for name in shapes if name not in files]
-    if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise ModelError(
-            f"{label}: it has no weights for {missing[0]}{more} by these names; load the model and save it with save_pretrained"
-        )

@@ -30,7 +30,7 @@ from villani_verify.curvature.taylor.jet import Jet
 from villani_verify.curvature.taylor.table import RULES, TaylorError, aten
 from villani_verify.losses import LossFunction
 from villani_verify.memory import is_out_of_memory
-from villani_verify.points import Point, StoredPoint
+from villani_verify.points import Point, StoredPoint, templates_of
 
 # Decomposed, these become piecewise formulas whose derivatives are wrong at the seam, though the function is smooth.
 _KEPT_WHOLE = (aten.softplus.default, aten.log_sigmoid_forward.default, aten.logaddexp.default, aten.logsumexp.default)
@@ -163,7 +163,7 @@ def export_program(loss: LossFunction, point: Point, batch: Batch) -> Program:
     Raises:
         TaylorError: if `torch.export` cannot trace it, as when a branch depends on a parameter's value.
     """
-    wrapper = _Wrapper(loss, point.templates if isinstance(point, StoredPoint) else point)
+    wrapper = _Wrapper(loss, templates_of(point))
     try:
         with _quiet():
             exported = torch.export.export(wrapper, (batch,), strict=False).run_decompositions(_decompositions())
@@ -207,7 +207,7 @@ def program_for(loss: LossFunction, point: Point, batch: Batch) -> Program:
         known = _PROGRAMS.setdefault(loss, {})
     except TypeError:  # not hashable, or no weak references: export each time
         return export_program(loss, point, batch)
-    key = (_signature(point.templates if isinstance(point, StoredPoint) else point), _signature(batch))
+    key = (_signature(templates_of(point)), _signature(batch))
     if key not in known:
         try:
             known[key] = export_program(loss, point, batch)
