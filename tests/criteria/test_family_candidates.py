@@ -28,22 +28,27 @@ def candidate(family: Scaling, high: float = 100.0) -> Candidate:
     return Candidate(family, 1.0, high, 0.0, 1.0, 0.0)
 
 
-# With a = 0: ΔL = ‖b‖². Repeated modules are told by the numbers in their names. Nothing depends on "idle".
+# With a = 0: ΔL = ‖b‖². Repeated modules are told by the numbers in their names. Nothing depends on "h.1.idle".
 ALONE = Scaling({"b": 1}, ("a",))
 IN_A_BLOCK = Scaling({"h.0.b": 1}, ("h.0.a",))
 FURTHER = Scaling({"h.1.b": 2}, ("h.1.a",))
-IDLE = Scaling({"idle": 1}, ("a",))
+IDLE = Scaling({"h.1.idle": 1}, ("h.1.a",))
 
 
 def branches() -> Landscape:
-    """L = ½(a·b)² for a pair by itself and in each of two modules, with so many parameters that Laplacians are estimated."""
-    blocks = {"a": 20, "b": 20, "h.0.a": 20, "h.0.b": 20, "h.1.a": 20, "h.1.b": 20, "idle": 20}
+    """L = ½(a·b)² for a pair by itself and in each of two modules, with so many parameters that Laplacians are estimated.
+
+    Scaling b at a = 0, s* → λ_b²; it is least for the pair by itself.
+    """
+    blocks = {"a": 20, "b": 20, "h.0.a": 20, "h.0.b": 20, "h.1.a": 20, "h.1.b": 20, "h.1.idle": 20}
 
     def loss(t: torch.Tensor) -> torch.Tensor:
         a, b, c, d, e, f, _ = t.split(20)
         return 0.5 * ((a @ b).square() + (c @ d).square() + (e @ f).square())
 
-    return Landscape.from_function(loss, 140, blocks=blocks, weight_decay=DECAY, initial=torch.ones(140, dtype=torch.float64) / 10)
+    return Landscape.from_function(
+        loss, 140, blocks=blocks, weight_decay={"b": DECAY / 10, "*": DECAY}, initial=torch.ones(140, dtype=torch.float64) / 10
+    )
 
 
 def plan(**changes: int) -> Budget:
@@ -58,7 +63,7 @@ def rank(candidates: list[Candidate], budget: Budget, engine: Engine) -> list[Sc
 
 def test_clear_curvature_comes_first_and_that_of_the_decay_last() -> None:
     drawn = [candidate(f) for f in (IDLE, ALONE, IN_A_BLOCK, FURTHER)]
-    # s* is a squared gradient over a Laplacian that grows alike, so that the two in blocks hardly differ.
+    # Clear are all but IDLE, whose curvature of F is surely positive, but hardly more than the decay's.
     ranked = rank(drawn, plan(), engine_for("auto"))
     assert ranked[2:] == [ALONE, IDLE]
     assert IN_A_BLOCK in ranked[:2]

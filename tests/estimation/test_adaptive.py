@@ -124,6 +124,13 @@ def test_on_a_transformer(engine: str) -> None:
     assert 1.96 * estimate.standard_error < 0.2 * estimate.value
 
 
+@pytest.mark.parametrize("method", ["hutchinson", "two-level"])
+def test_the_most_samples_are_counted_in_either_precision(run, method: str) -> None:
+    estimate, spent = run(falling(200), target=1e-4, method=method, max_samples=500)
+    assert estimate.num_matvecs == spent
+    assert 450 < spent <= 500 + 32 + 2 * 8  # with the pilots
+
+
 def test_two_levels_where_there_is_one(dense_form) -> None:
     landscape = Landscape.from_function(lambda t: t.square().sum(), 3)
     engine = OfForm(dense_form(torch.eye(3, dtype=F64)))

@@ -24,10 +24,10 @@ class Normal:
 
     def __init__(self, rounds: bool) -> None:
         self.rounds = rounds
-        self.drawn = 0
+        self.drawn: list[tuple[int, int]] = []
 
     def laplacian_samples(self, landscape: Landscape, point: Point, *, seed: int, indices: Sequence[int]) -> list[float]:
-        self.drawn += len(indices)
+        self.drawn += [(seed, k) for k in indices]
         found = []
         for k in indices:
             sample, noise = np.random.default_rng([seed, k]).standard_normal(2)
@@ -57,7 +57,16 @@ def test_samples_are_functions_of_their_address_and_independent() -> None:
     together = both.samples(3, range(6))
     assert together == both.samples(3, [0, 1]) + both.samples(3, [2, 3, 4, 5])
     assert len(set(together)) == 6
-    assert both.evaluations * 6 == 36
+
+
+def test_differences_share_their_signs_and_cheap_samples_have_others() -> None:
+    both = two_level(4)
+    both.samples(3, range(6))
+    exact, rounded = both.exact.drawn, both.rounded.drawn  # type: ignore[attr-defined]
+    assert len(set(exact)) == len(exact) == 6
+    assert len(set(rounded)) == len(rounded) == 24 + 6
+    assert set(exact) < set(rounded)
+    assert len(exact) + len(rounded) == both.evaluations * 6
 
 
 def test_coverage() -> None:

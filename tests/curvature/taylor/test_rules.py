@@ -276,3 +276,34 @@ def test_softmax_keeps_its_digits_where_all_logits_but_the_largest_move_alike(op
 
     exact = second(rounded[0].double(), rounded[1].double())
     assert float((second(*rounded) - exact).norm() / exact.norm()) < 1e-6
+
+
+def test_log_softmax_keeps_its_digits_where_one_weight_is_nearly_one() -> None:
+    # The coefficient at the largest value is −Σ w (a − a_max), near 1e-9 where a_max is 1e4: no difference of large numbers.
+    value = torch.zeros(1, 50)
+    value[0, 3] = 25.0
+    tangent = 1e4 + torch.randn(1, 1, 50, generator=torch.Generator().manual_seed(0)) ** 2
+
+    def first(a: Tensor, t: Tensor) -> Tensor:
+        return RULES[torch.ops.aten._log_softmax.default](collapsed.CollapsedJet(a, t, None, 1), -1, False).tangents
+
+    exact = first(value.double(), tangent.double())
+    assert 0 < abs(float(exact[0, 0, 3])) < 1e-6
+    assert torch.allclose(first(value, tangent).double(), exact, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("dim", [0, -1])
+def test_log_softmax_of_a_curve(dim: int) -> None:
+    generator = torch.Generator().manual_seed(1)
+    a, first, second = (torch.randn(2, 3, generator=generator, dtype=torch.float64) for _ in range(3))
+    jet = collapsed.CollapsedJet(a, first[None], second[None], 1)
+    found = RULES[torch.ops.aten._log_softmax.default](jet, dim, False)
+
+    def along(t: Tensor) -> Tensor:
+        return torch.log_softmax(a + t * first + t * t * second, dim)
+
+    slope = torch.func.jacrev(along)
+    zero = torch.zeros((), dtype=torch.float64)
+    assert torch.allclose(found.value, along(zero), rtol=1e-13, atol=1e-13)
+    assert torch.allclose(found.tangents[0], slope(zero), rtol=1e-13, atol=1e-13)
+    assert torch.allclose(found.second[0], torch.func.jacrev(slope)(zero) / 2, rtol=1e-12, atol=1e-12)

@@ -34,6 +34,16 @@ def test_adjoints_are_derivatives_by_intermediate_results() -> None:
     assert found[program.output].item() == 1.0
 
 
+def test_views_of_parameters_have_no_adjoint() -> None:
+    """They would take as much memory as the parameters, and have no source."""
+    one = Landscape.from_function(lambda x: (x.reshape(2, 3) @ x.reshape(3, 2).T.T).square().sum(), 6)
+    program = program_for(one.loss_function, one.initial, None)
+    assert program.independence.views
+    found = program.adjoints(None, one.initial)
+    assert not program.independence.views & found.keys()
+    assert {node.name for node in found} >= {"mm", "sum_1"}
+
+
 def test_the_sum_of_sources_is_the_second_coefficient() -> None:
     one = landscape()
     adjoints = Adjoints(program_for(one.loss_function, one.initial, None), one.initial, None)
