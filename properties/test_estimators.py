@@ -20,7 +20,7 @@ from villani_verify.curvature.double_backward import DoubleBackward
 from villani_verify.curvature.engine import engine_for
 from villani_verify.curvature.forward_over_reverse import ForwardOverReverse
 from villani_verify.curvature.gradient import gradient_norms_squared, loss_and_gradient
-from villani_verify.curvature.probes import probe
+from villani_verify.curvature.probe_signs import probe_of
 from villani_verify.estimation.hutchinson import laplacian_estimate
 from villani_verify.estimation.psi import measure_point
 from villani_verify.landscape import Landscape
@@ -78,7 +78,7 @@ def test_hutchinson_against_the_exact_hessian(precise: Landscape, tolerance: Tol
     matrix = hessian(precise, theta)
     n = 64
     estimate = laplacian_estimate(precise, theta, engine=ForwardOverReverse(), num_probes=n, seed=seed)
-    probes = [torch.cat([v.reshape(-1) for v in probe(theta, seed=seed, index=k).values()]) for k in range(n)]
+    probes = [torch.cat([v.reshape(-1) for v in probe_of(theta, seed=seed, index=k).values()]) for k in range(n)]
     assert_close(tolerance, list(estimate.samples), [float(v @ matrix @ v) for v in probes], "vᵀHv and the full Hessian")
     exact, off_diagonal = float(matrix.trace()), (matrix - matrix.diag().diag()).norm().item()
     bound = hutchinson_error_bound(off_diagonal, off_diagonal, num_probes=n, error_probability=error_share())

@@ -22,7 +22,7 @@ from villani_verify.criteria.smoothness import NAME, smoothness
 from villani_verify.curvature.double_backward import DoubleBackward
 from villani_verify.curvature.engine import engine_for
 from villani_verify.curvature.gradient import loss_and_gradient
-from villani_verify.curvature.probes import probe
+from villani_verify.curvature.probe_signs import probe_of
 from villani_verify.curvature.taylor import taylor_coefficients
 from villani_verify.estimation.remainder import Expansion, fit_remainders
 from villani_verify.landscape import Landscape
@@ -56,7 +56,7 @@ def test_expansions_agree_with_the_engines(precise: Landscape, tolerance: Tolera
     theta = data.draw(points(precise, max_exponent=1), label="point").build(precise)
     loss, gradient = loss_and_gradient(precise, theta)
     assume(math.isfinite(loss))
-    v = probe(theta, seed=seed, index=0)
+    v = probe_of(theta, seed=seed, index=0)
     (form,) = DoubleBackward().quadratic_forms(precise, theta, seed=seed, indices=[0])
     expected = (loss, math.fsum(float((gradient[n] * v[n]).sum()) for n in v), form / 2)
     coefficients = taylor_coefficients(precise, theta, v, order=ORDER).loss

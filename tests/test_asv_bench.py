@@ -37,12 +37,12 @@ def quartic() -> Landscape:
 
 
 def test_reference_forms_match_the_closed_form_hessian(modules: SimpleNamespace, quartic: Landscape) -> None:
-    from villani_verify.curvature.probes import signs
+    from villani_verify.curvature.probe_signs import probe_signs
 
     x = quartic.initial["theta"]
     # Hessian of Σx⁴ + xyz: 12x² on the diagonal, the third coordinate off it.
     hessian = torch.diag(12 * x**2) + torch.tensor([[0, x[2], x[1]], [x[2], 0, x[0]], [x[1], x[0], 0]], dtype=torch.float64)
-    probes = [signs("theta", x.shape, seed=5, index=k, like=x) for k in range(4)]
+    probes = [probe_signs("theta", x.shape, seed=5, index=k, like=x) for k in range(4)]
     expected = [float(v @ hessian @ v) for v in probes]
     # h = 1e-6: truncation 4 Σ x v³ h² ~ 1e-11, rounding ε‖∇L‖√d/h ~ 1e-8.
     assert modules.accuracy.reference_forms(quartic, seed=5, indices=range(4)) == pytest.approx(expected, abs=1e-7)

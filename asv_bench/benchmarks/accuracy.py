@@ -14,7 +14,7 @@ import torch
 
 from villani_verify.curvature.double_backward import DoubleBackward
 from villani_verify.curvature.gradient import loss_and_gradient
-from villani_verify.curvature.probes import signs
+from villani_verify.curvature.probe_signs import probe_of
 from villani_verify.landscape import Landscape
 
 NUM_CHECKED = 2
@@ -86,7 +86,7 @@ def check_samples(samples: Sequence[float], landscape: Landscape, *, seed: int) 
 
 
 def _central_difference(landscape: Landscape, seed: int, index: int) -> float:
-    probe = {n: signs(n, t.shape, seed=seed, index=index, like=t) for n, t in landscape.initial.items()}
+    probe = probe_of(landscape.initial, seed=seed, index=index)
     slopes = []
     for step in (STEP, -STEP):
         _, gradient = loss_and_gradient(landscape, {n: t + step * probe[n] for n, t in landscape.initial.items()})

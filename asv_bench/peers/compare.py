@@ -100,13 +100,13 @@ def child(name: str, arguments: Sequence[str]) -> dict[str, Any]:
 def reference_forms(options: argparse.Namespace) -> list[float]:
     """Return reverse mode's forms of the first two probes in float64."""
     from villani_verify.curvature.double_backward import DoubleBackward
-    from villani_verify.curvature.probes import signs
+    from villani_verify.curvature.probe_signs import probe_of
 
     single, double = load(options), load(options, "float64")
     # The same float32 parameters, and the same signs, in float64.
     point = {n: t.double() for n, t in single.initial.items()}
-    assert all(torch.equal(signs(n, t.shape, seed=SEED, index=0, like=t).double(),
-                           signs(n, t.shape, seed=SEED, index=0, like=point[n])) for n, t in single.initial.items())  # fmt: skip
+    probes = (probe_of(p, seed=SEED, index=0) for p in (single.initial, point))
+    assert all(torch.equal(a.double(), b) for a, b in zip(*(p.values() for p in probes), strict=True))
     return DoubleBackward().quadratic_forms(double, point, seed=SEED, indices=range(min(2, options.probes)))
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from villani_verify.curvature.engine import engine_for
-from villani_verify.curvature.probes import signs
+from villani_verify.curvature.probe_signs import probe_signs
 from villani_verify.landscape import Landscape
 
 Forms = Callable[[Sequence[int]], list[float]]
@@ -46,7 +46,7 @@ def parts(landscape: Landscape) -> tuple[nn.Module, Tensor, Tensor]:
 
 def _probe(model: nn.Module, index: int) -> list[Tensor]:
     names = ((name.removeprefix("model."), p) for name, p in model.named_parameters())
-    return [signs(name, p.shape, seed=SEED, index=index, like=p) for name, p in names]
+    return [probe_signs(name, p.shape, seed=SEED, index=index, like=p) for name, p in names]
 
 
 def _flat(tensors: Sequence[Tensor]) -> Tensor:

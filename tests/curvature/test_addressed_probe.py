@@ -3,11 +3,12 @@ from __future__ import annotations
 import torch
 
 from villani_verify.curvature.addressed_probe import AddressedProbe
+from villani_verify.curvature.probe_signs import PATTERNS
 from villani_verify.curvature.probes import signs
 
 
-def probe(place: int = 0) -> AddressedProbe:
-    return AddressedProbe("w", torch.zeros(6, 5), seed=3, indices=(4, 9), place=place)
+def probe() -> AddressedProbe:
+    return AddressedProbe("w", torch.zeros(6, 5), seed=3, indices=(4, 9))
 
 
 def test_signs_are_those_of_the_address() -> None:
@@ -30,10 +31,14 @@ def test_rows_are_remembered_each_once_and_in_order() -> None:
     assert torch.equal(seen[1], whole[:, [0, 1, 3, 5]])
 
 
-def test_noise_has_an_address_of_its_own_in_every_batch() -> None:
-    drawn = [probe(place).noise(range(2), (6, 5), torch.float64) for place in (0, 1)]
-    assert torch.equal(drawn[0], probe(0).noise(range(2), (6, 5), torch.float64))
-    assert torch.equal(probe(0).noise(range(1, 2), (6, 5), torch.bfloat16).double(), drawn[0][1:])
-    for a, b in ((drawn[0], drawn[1]), (drawn[0], probe().stacked(range(2)).double())):
-        assert not torch.equal(a, b)
-    assert set(drawn[0].unique().tolist()) == {-1.0, 1.0}
+def test_tall_matrices_have_patterns() -> None:
+    tall = AddressedProbe("w", torch.zeros(PATTERNS + 1, 2), seed=3, indices=(4, 9))
+    patterned = tall.patterned(torch.bfloat16)
+    assert patterned is not None
+    assert torch.equal(patterned.dense().float(), tall.stacked(range(2)))
+    assert torch.equal(tall.rows(torch.tensor([PATTERNS, 0])), tall.stacked(range(2))[:, [PATTERNS, 0]])
+    assert probe().patterned(torch.float32) is None
+
+
+def test_a_matrix_acts_itself() -> None:
+    assert probe().noise(range(2), (3, 3)) is None

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from villani_verify.curvature.double_backward import DoubleBackward
 from villani_verify.curvature.gradient import loss_and_gradient
-from villani_verify.curvature.probes import probe
+from villani_verify.curvature.probe_signs import probe_of
 from villani_verify.landscape import Landscape
 from villani_verify.landscapes.request import LandscapeRequest
 
@@ -53,7 +53,7 @@ def test_the_parameters_of_a_module_are_not_given_gradients() -> None:
     module = nn.Linear(2, 1, dtype=F64)
     landscape = Landscape.from_module(module, nn.functional.mse_loss, [(torch.ones(3, 2, dtype=F64), torch.zeros(3, 1, dtype=F64))])
     # H of the mean of (w·x + b)² at x = (1, 1): 2 (1, 1, 1)ᵀ(1, 1, 1), so vᵀHv = 2 (Σ v)².
-    v = probe(landscape.initial, seed=0, index=0)
+    v = probe_of(landscape.initial, seed=0, index=0)
     expected = 2 * float(sum(t.sum() for t in v.values())) ** 2
     assert ENGINE.quadratic_forms(landscape, landscape.initial, seed=0, indices=[0]) == pytest.approx([expected], rel=1e-14)
     assert all(p.grad is None for p in module.parameters())
@@ -64,7 +64,7 @@ def test_the_parameters_of_a_module_are_not_given_gradients() -> None:
 def test_central_differences_on_transformers(name: str) -> None:
     landscape = LandscapeRequest(landscape=name, sequences=2).load()
     point = landscape.initial
-    v = probe(point, seed=2, index=4)
+    v = probe_of(point, seed=2, index=4)
     (form,) = ENGINE.quadratic_forms(landscape, point, seed=2, indices=[4])
 
     def slope(t: float) -> float:

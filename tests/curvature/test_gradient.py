@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from villani_verify.curvature.gradient import add_decay, gradient_norms_squared, loss_and_gradient
-from villani_verify.curvature.probes import probe
+from villani_verify.curvature.probe_signs import probe_of
 from villani_verify.landscape import Landscape
 from villani_verify.landscapes.request import LandscapeRequest
 
@@ -65,7 +65,7 @@ def test_the_point_is_not_changed() -> None:
 def test_central_differences_on_transformers(name: str) -> None:
     landscape = LandscapeRequest(landscape=name, sequences=2).load()
     point = landscape.initial
-    v = probe(point, seed=1, index=0)
+    v = probe_of(point, seed=1, index=0)
     _, gradient = loss_and_gradient(landscape, point)
     slope = math.fsum(float((gradient[n] * v[n]).sum()) for n in v)
 

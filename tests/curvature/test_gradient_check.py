@@ -8,7 +8,7 @@ from torch import Tensor
 
 from villani_verify import verify
 from villani_verify.curvature.gradient_check import GradientNote, gradient_check
-from villani_verify.curvature.probes import signs
+from villani_verify.curvature.probe_signs import probe_signs
 from villani_verify.landscape import Landscape
 from villani_verify.landscapes.request import LandscapeRequest
 
@@ -27,7 +27,7 @@ def test_both_ways_agree(name: str, allowed: float) -> None:
 def test_closed_form() -> None:
     landscape = Landscape.from_function(lambda x: (x**3).sum() + 9, 3, initial=torch.tensor([1.0, 2.0, -1.0], dtype=torch.float64))
     found = gradient_check(landscape, seed=3)
-    v = signs("theta", (3,), seed=3, index=0, like=landscape.initial["theta"])
+    v = probe_signs("theta", (3,), seed=3, index=0, like=landscape.initial["theta"])
     assert found is not None
     assert found.forward == pytest.approx(3 * v[0] + 12 * v[1] + 3 * v[2])
 

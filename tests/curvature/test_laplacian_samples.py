@@ -14,11 +14,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from villani_verify.curvature import second_order_taylor
+from villani_verify.curvature import probe_signs, second_order_taylor
 from villani_verify.curvature.engine import ENGINES, engine_for
 from villani_verify.curvature.exact import exact_laplacian
 from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
-from villani_verify.curvature.taylor import collapsed, weighted
+from villani_verify.curvature.taylor import directions, weighted
 from villani_verify.curvature.taylor.program import program_for
 from villani_verify.landscape import Landscape
 from villani_verify.landscapes.request import LandscapeRequest
@@ -45,19 +45,26 @@ def zoo(name: str, scale: float = 1.0, sequences: int = 1, length: int = 4) -> L
     return landscape.at({n: t * scale for n, t in landscape.initial.items()})
 
 
-# Four tokens are fewer than the features, so that noise stands in for directions; twelve are not.
-@pytest.mark.parametrize("length", [4, 12])
+@pytest.mark.parametrize(("length", "patterns"), [(4, 2), (12, 2), (12, 96)])
 @pytest.mark.parametrize("scale", [1.0, 3.0])
 @pytest.mark.parametrize("name", ["gpt-neo-tiny", "gpt2-tiny", "llama-tiny", "gpt-neo-tiny-relu"])
-def test_the_mean_is_the_laplacian_of_transformers(name: str, scale: float, length: int) -> None:
+def test_the_mean_is_the_laplacian_of_transformers(
+    name: str, scale: float, length: int, patterns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe_signs, "PATTERNS", patterns)
     landscape = zoo(name, scale, length=length)
     assert standard_errors(landscape, samples(landscape)) < 5
 
 
-@pytest.mark.parametrize("most_stacked", [1 << 24, 0], ids=["stacked", "one by one"])
+@pytest.mark.parametrize(
+    ("most_stacked", "patterns"), [(1 << 24, 96), (0, 96), (1 << 24, 2)], ids=["stacked", "one by one", "patterns"]
+)
 @pytest.mark.parametrize("rows", [2, 9])
-def test_the_mean_is_the_laplacian_of_a_network(rows: int, most_stacked: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collapsed, "_MOST_STACKED", most_stacked)
+def test_the_mean_is_the_laplacian_of_a_network(
+    rows: int, most_stacked: int, patterns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe_signs, "PATTERNS", patterns)
+    monkeypatch.setattr(directions, "_MOST_STACKED", most_stacked)
     landscape = network(rows)
     assert standard_errors(landscape, samples(landscape)) < 5
 

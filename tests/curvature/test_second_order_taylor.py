@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from villani_verify.curvature import second_order_taylor
+from villani_verify.curvature import probe_signs, second_order_taylor
 from villani_verify.curvature.double_backward import DoubleBackward
 from villani_verify.curvature.gradient import loss_and_gradient
-from villani_verify.curvature.probes import probe
+from villani_verify.curvature.probe_signs import probe_of
 from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
-from villani_verify.curvature.taylor import TaylorError, collapsed
+from villani_verify.curvature.taylor import TaylorError, directions
 from villani_verify.curvature.taylor.program import AdjointError, Program
 from villani_verify.curvature.taylor.weighted import Adjoints
 from villani_verify.landscape import Landscape
@@ -33,11 +33,14 @@ def test_a_loss_that_does_not_move() -> None:
 
 
 @pytest.mark.parametrize("name", ["gpt-neo", "gpt-neo-relu", "gpt2", "gpt-neox", "llama", "qwen3"])
-@pytest.mark.parametrize("most_stacked", [1 << 24, 0], ids=["stacked", "one by one"])
+@pytest.mark.parametrize(
+    ("most_stacked", "patterns"), [(1 << 24, 96), (0, 96), (1 << 24, 3)], ids=["stacked", "one by one", "patterns"]
+)
 def test_agrees_with_double_backward_on_language_models(
-    name: str, most_stacked: int, causal_lm: Callable[[str], Landscape], monkeypatch: pytest.MonkeyPatch
+    name: str, most_stacked: int, patterns: int, causal_lm: Callable[[str], Landscape], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collapsed, "_MOST_STACKED", most_stacked)
+    monkeypatch.setattr(directions, "_MOST_STACKED", most_stacked)
+    monkeypatch.setattr(probe_signs, "PATTERNS", patterns)
     landscape = causal_lm(name)
     # Llama, GPT-NeoX and Qwen3 compute parts of themselves in float32, and reverse mode rounds there in another order.
     tolerance = 1e-10 if name in ("gpt-neo", "gpt-neo-relu", "gpt2") else 1e-5
@@ -49,7 +52,7 @@ def test_slopes_are_those_of_the_gradient() -> None:
     landscape = LandscapeRequest(landscape="gpt-neo-tiny", sequences=2).load()
     found = ENGINE.directional_forms(landscape, landscape.initial, seed=3, indices=range(4), group=2)
     _, gradient = loss_and_gradient(landscape, landscape.initial)
-    lines = [probe(landscape.initial, seed=3, index=k) for k in range(4)]
+    lines = [probe_of(landscape.initial, seed=3, index=k) for k in range(4)]
     expected = [sum(float((gradient[n] * v[n]).sum()) for n in gradient) for v in lines]
     assert found.slopes == pytest.approx(expected, rel=1e-11)
 
@@ -70,7 +73,9 @@ def test_detached_tensors_move_like_others() -> None:
     assert forms(hidden.at(point)) == pytest.approx(forms(plain.at(point)), rel=1e-12)
 
 
-def test_a_group_is_the_mean_of_its_probes() -> None:
+@pytest.mark.parametrize("patterns", [96, 3])
+def test_a_group_is_the_mean_of_its_probes(patterns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe_signs, "PATTERNS", patterns)
     landscape = LandscapeRequest(landscape="gpt2-tiny", sequences=2).load()
     single = forms(landscape, indices=range(6))
     for group in (2, 3, 6):

@@ -109,7 +109,22 @@ def test_forms_of_signs_are_the_samples_of_the_engine(case) -> None:
     landscape, form = case
     engine = engine_for("taylor" if isinstance(form, SampleForm) else "reverse")
     expected = engine.laplacian_samples(landscape, landscape.initial, seed=7, indices=[4, 0, 9])
-    assert form.forms(form.signs(7, [4, 0, 9])) == pytest.approx(expected, rel=1e-9)
+    same = form.forms(form.signs(7, [4, 0, 9])) == pytest.approx(expected, rel=1e-9)
+    # Where noise stands for a direction, z has other signs than a sample draws.
+    assert same == (isinstance(form, HessianForm) or not form._vectors._noise)
+
+
+def test_noise_has_an_address_of_its_own_in_every_batch() -> None:
+    landscape = in_batches_of_one("gpt2-tiny")
+    vectors = SampleForm(landscape, landscape.initial)._vectors
+    drawn, other = (vectors.parts(vectors.signs(seed, [4, 9])).noise for seed in (3, 5))
+    name = next(name for name, place in drawn if place == 1)
+    assert not torch.equal(drawn[name, 0], drawn[name, 1])
+    assert not torch.equal(drawn[name, 0], other[name, 0])
+    assert not torch.equal(drawn[name, 0][0], drawn[name, 0][1])
+    again = vectors.parts(vectors.signs(3, [9])).noise
+    assert all(torch.equal(again[key][0], drawn[key][1]) for key in drawn)
+    assert set(drawn[name, 0].unique().tolist()) == {-1.0, 1.0}
 
 
 def test_passes_do_not_change_it(case, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from villani_verify.curvature.probes import signs_of_rows, stacked_signs
+from villani_verify.curvature.probe_signs import PatternedSigns, patterned_signs, rows_of_probes, stacked_probes
 
 
 class AddressedProbe:
@@ -19,16 +19,14 @@ class AddressedProbe:
         like: an empty tensor of the parameter's dtype and device; the parameter itself may be freed meanwhile.
         seed: part of the address.
         indices: of the probes.
-        place: number of the batch, part of the noise's address.
     """
 
-    def __init__(self, name: str, like: Tensor, seed: int, indices: Sequence[int], place: int) -> None:
+    def __init__(self, name: str, like: Tensor, seed: int, indices: Sequence[int]) -> None:
         self.name = name
         self.shape = like.shape
         self.like = like.new_empty(0)
         self.seed = seed
         self.indices = indices
-        self.place = place
         self._seen: tuple[Tensor, Tensor] | None = None
 
     @property
@@ -44,7 +42,13 @@ class AddressedProbe:
     def stacked(self, lines: range) -> Tensor:
         """Return the signs of some probes, shape (len(lines), *shape of the parameter)."""
         chosen = [self.indices[k] for k in lines]
-        return stacked_signs(self.name, self.shape, seed=self.seed, indices=chosen, like=self.like)
+        return stacked_probes(self.name, self.shape, seed=self.seed, indices=chosen, like=self.like)
+
+    def patterned(self, dtype: torch.dtype) -> PatternedSigns | None:
+        """Return what the signs of all probes are made of, or None where they are drawn one by one."""
+        return patterned_signs(
+            self.name, self.shape, seed=self.seed, indices=self.indices, like=self.like.new_empty(0, dtype=dtype)
+        )
 
     def rows(self, places: Tensor) -> Tensor:
         """Return rows of the signs of all probes, shape (K, *shape of places, …), and remember which."""
@@ -57,11 +61,17 @@ class AddressedProbe:
         """Return the places, in order and each once, and the signs (K, places, …) of the rows given so far, if any."""
         return self._seen
 
-    def _rows_of(self, distinct: Tensor) -> Tensor:
-        return signs_of_rows(self.name, self.shape, distinct.tolist(), seed=self.seed, indices=self.indices, like=self.like)
+    def noise(self, lines: range, shape: tuple[int, ...]) -> Tensor | None:
+        """Return signs for some probes that stand for what a matrix does to fewer vectors than it has columns, if there are any.
 
-    def noise(self, lines: range, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        """Return signs for some probes that are independent of everything else, shape (len(lines), *shape)."""
-        address = f"{self.name} times batch {self.place}"
-        chosen = [self.indices[k] for k in lines]
-        return stacked_signs(address, shape, seed=self.seed, indices=chosen, like=self.like.new_empty(0, dtype=dtype))
+        Args:
+            lines: which probes.
+            shape: of the signs of one.
+
+        Returns:
+            Shape (len(lines), *shape), independent of all other signs; None where the matrix acts itself.
+        """
+        return None
+
+    def _rows_of(self, distinct: Tensor) -> Tensor:
+        return rows_of_probes(self.name, self.shape, distinct, seed=self.seed, indices=self.indices, like=self.like)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from villani_verify.curvature.hessian_form import HessianForm
-from villani_verify.curvature.probes import signs
+from villani_verify.curvature.probe_signs import probe_of
 from villani_verify.curvature.sums import sum_or_nan
 from villani_verify.curvature.trace_form import TraceForm
 from villani_verify.landscape import Landscape
@@ -50,7 +50,7 @@ class DoubleBackward:
             if not used:
                 continue
             for k, index in enumerate(indices):
-                probe = {n: signs(n, t.shape, seed=seed, index=index, like=t) for n, t in leaves.items()}
+                probe = probe_of(leaves, seed=seed, index=index)
                 products = torch.autograd.grad(
                     [g for _, g in used],
                     list(leaves.values()),

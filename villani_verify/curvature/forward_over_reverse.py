@@ -8,7 +8,7 @@ from torch import Tensor
 
 from villani_verify.curvature.hessian_form import HessianForm
 from villani_verify.curvature.hessian_vector import NUMBERS_PER_PASS, stacked_forms
-from villani_verify.curvature.probes import stacked_signs
+from villani_verify.curvature.probe_signs import stacked_probes
 from villani_verify.curvature.trace_form import TraceForm
 from villani_verify.landscape import Landscape
 from villani_verify.memory import in_passes
@@ -28,7 +28,7 @@ class ForwardOverReverse:
         """Return vᵀ∇²L(θ)v for each address; see `Engine`."""
 
         def probes(chunk: Sequence[int]) -> dict[str, Tensor]:
-            return {n: stacked_signs(n, t.shape, seed=seed, indices=chunk, like=t) for n, t in point.items()}
+            return {n: stacked_probes(n, t.shape, seed=seed, indices=chunk, like=t) for n, t in point.items()}
 
         forms: list[float] = []
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from villani_verify.curvature.gradient import loss_and_gradient
-from villani_verify.curvature.probes import signs
+from villani_verify.curvature.probe_signs import probe_signs
 from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
 from villani_verify.curvature.taylor.table import TaylorError
 from villani_verify.landscape import Landscape
@@ -55,7 +55,8 @@ def gradient_check(landscape: Landscape, *, seed: int) -> GradientCheck | None:
     except TaylorError:
         return None
     _, gradient = halving_batches(lambda smaller: loss_and_gradient(smaller, theta), landscape)
-    products = ((g * signs(n, g.shape, seed=seed, index=_INDEX, like=g)).sum(dtype=torch.float64) for n, g in gradient.items())
+    signed = (g * probe_signs(n, g.shape, seed=seed, index=_INDEX, like=g) for n, g in gradient.items())
+    products = (product.sum(dtype=torch.float64) for product in signed)
     reverse = math.fsum(map(float, products))
     size = math.sqrt(math.fsum(squared_norm(g) for g in gradient.values())) or abs(forward)
     if not (math.isfinite(forward) and math.isfinite(reverse) and math.isfinite(size)):

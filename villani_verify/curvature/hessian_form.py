@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from villani_verify.curvature.hessian_vector import NUMBERS_PER_PASS, stacked_forms, stacked_products
-from villani_verify.curvature.probes import stacked_signs
+from villani_verify.curvature.probe_signs import stacked_probes
 from villani_verify.landscape import Landscape
 from villani_verify.memory import in_passes_of_rows
 from villani_verify.points import Point
@@ -34,7 +34,7 @@ class HessianForm:
 
     def signs(self, seed: int, indices: Sequence[int]) -> Tensor:
         """Return the probes with these addresses, shape (K, d)."""
-        drawn = [stacked_signs(n, t.shape, seed=seed, indices=indices, like=t) for n, t in self._point.items()]
+        drawn = [stacked_probes(n, t.shape, seed=seed, indices=indices, like=t) for n, t in self._point.items()]
         return torch.cat([part.reshape(len(indices), -1) for part in drawn], 1)
 
     def forms(self, vectors: Tensor) -> list[float]:

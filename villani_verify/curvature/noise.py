@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from villani_verify.curvature.addressed_probe import AddressedProbe
+from villani_verify.curvature.probes import stacked_signs
 from villani_verify.points import Point
 
 Shape = tuple[int, ...]
@@ -35,12 +36,21 @@ class Requests:
         self.noise: dict[tuple[str, int], Shape] = {}
 
 
+def _independent(name: str, place: int, like: Tensor, shape: Shape, *, seed: int, indices: Sequence[int]) -> Tensor:
+    return stacked_signs(f"{name} times batch {place}", shape, seed=seed, indices=indices, like=like)
+
+
 class RecordingProbe(AddressedProbe):
-    """A probe that notes what it is asked for."""
+    """A probe that notes what it is asked for.
+
+    Attributes:
+        place: number of the batch.
+    """
 
     def __init__(self, name: str, like: Tensor, place: int, requests: Requests) -> None:
         """Take the parameter, the number of the batch, and where to note."""
-        super().__init__(name, like, 0, (0,), place)
+        super().__init__(name, like, 0, (0,))
+        self.place = place
         self._requests = requests
 
     def stacked(self, lines: range) -> Tensor:
@@ -48,10 +58,13 @@ class RecordingProbe(AddressedProbe):
         self._requests.whole.add(self.name)
         return super().stacked(lines)
 
-    def noise(self, lines: range, shape: Shape, dtype: torch.dtype) -> Tensor:
+    def patterned(self, dtype: torch.dtype) -> None:
+        """The signs are one vector, in which the sample is to be quadratic: they are not products of others."""
+
+    def noise(self, lines: range, shape: Shape) -> Tensor:
         """Return signs that are independent of everything else."""
         self._requests.noise[self.name, self.place] = shape
-        return super().noise(lines, shape, dtype)
+        return _independent(self.name, self.place, self.like, shape, seed=0, indices=[0 for _ in lines])
 
     def _rows_of(self, distinct: Tensor) -> Tensor:
         known = self._requests.rows.get(self.name)
@@ -60,18 +73,26 @@ class RecordingProbe(AddressedProbe):
 
 
 class GivenProbe(AddressedProbe):
-    """A probe whose answers are parts of vectors."""
+    """A probe whose answers are parts of vectors.
+
+    Attributes:
+        place: number of the batch.
+    """
 
     def __init__(self, name: str, like: Tensor, place: int, parts: Parts) -> None:
         """Take the parameter, the number of the batch, and the parts of K vectors."""
-        super().__init__(name, like, 0, range(parts.count), place)
+        super().__init__(name, like, 0, range(parts.count))
+        self.place = place
         self._parts = parts
 
     def stacked(self, lines: range) -> Tensor:
         """Return the directions of some lines."""
         return self._parts.whole[self.name][lines.start : lines.stop]
 
-    def noise(self, lines: range, shape: Shape, dtype: torch.dtype) -> Tensor:
+    def patterned(self, dtype: torch.dtype) -> None:
+        """Vectors are of any kind; see `RecordingProbe`."""
+
+    def noise(self, lines: range, shape: Shape) -> Tensor:
         """Return the noise that stands for some lines' direction."""
         return self._parts.noise[self.name, self.place][lines.start : lines.stop]
 
@@ -124,14 +145,14 @@ class NoiseVectors:
     def signs(self, seed: int, indices: Sequence[int]) -> Tensor:
         """Return the vectors of the samples with these addresses, shape (K, n)."""
 
-        def probe(name: str, place: int = 0) -> AddressedProbe:
-            return AddressedProbe(name, self._point[name], seed, indices, place)
+        def probe(name: str) -> AddressedProbe:
+            return AddressedProbe(name, self._point[name], seed, indices)
 
         drawn = [
             *(probe(name).stacked(range(len(indices))) for name in self._whole),
             *(probe(name).rows(places) for name, places in self._rows),
             *(
-                probe(name, place).noise(range(len(indices)), shape, self._point[name].dtype)
+                _independent(name, place, self._point[name], shape, seed=seed, indices=indices)
                 for (name, place), shape in self._noise
             ),
         ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -67,28 +67,6 @@ def stacked_signs(name: str, shape: torch.Size | tuple[int, ...], *, seed: int, 
     return signed.view(len(indices), -1)[:, :count].reshape(len(indices), *shape)
 
 
-def signs_of_rows(
-    name: str, shape: torch.Size | tuple[int, ...], rows: Sequence[int], *, seed: int, indices: Sequence[int], like: Tensor
-) -> Tensor:
-    """Return some rows of the signs of several probes for one tensor, shape (K, len(rows), *shape[1:]), without the others.
-
-    The generator counts, so it can start anywhere: the rows are those of `stacked_signs`, bit for bit.
-    """
-    count = math.prod(shape[1:])
-    drawn = np.empty((len(indices), len(rows), count), dtype=np.uint8)
-    for i, k in enumerate(indices):
-        generator = _bit_generator("signs", seed, k, name)
-        start = generator.state
-        for j, row in enumerate(rows):
-            # One count of the generator gives four words of 64 bits.
-            skipped, first = divmod(row * count, 256)
-            generator.state = start
-            generator.advance(skipped)
-            words = np.asarray(generator.random_raw((first + count + 63) // 64), dtype="<u8")
-            drawn[i, j] = np.unpackbits(words.view(np.uint8))[first : first + count]
-    return torch.from_numpy(drawn).to(like.device, like.dtype).mul_(2).sub_(1).reshape(len(indices), len(rows), *shape[1:])
-
-
 _HALF = 1 << 15
 
 
@@ -109,8 +87,3 @@ def normals(name: str, shape: torch.Size | tuple[int, ...], *, seed: int, index:
     generator = np.random.Generator(_bit_generator("normals", seed, index, name))
     drawn = generator.standard_normal(math.prod(shape), dtype=precision)
     return torch.from_numpy(drawn).to(like.device, like.dtype).reshape(tuple(shape))
-
-
-def probe(point: Mapping[str, Tensor], *, seed: int, index: int) -> dict[str, Tensor]:
-    """Return the whole ±1 probe `index` for every tensor of `point`."""
-    return {name: signs(name, t.shape, seed=seed, index=index, like=t) for name, t in point.items()}

@@ -153,10 +153,10 @@ def _weighted_forms(
 
     def one_pass(smaller: Landscape, chunk: Sequence[int]) -> None:
         rows = []
-        for place, (weight, batch) in enumerate(smaller.weighted_batches()):
+        for weight, batch in smaller.weighted_batches():
             of_batch = adjoints.of(batch)
             names = of_batch.program.independence.names if independent else frozenset()
-            probes = _lines(point, seed, chunk, len(chunk), names, place, rounding)
+            probes = _lines(point, seed, chunk, len(chunk), names, rounding)
             rows.append([2 * weight * float(x) for x in of_batch.second_order(probes, len(chunk))])
         forms.extend(sum_or_nan(column) for column in zip(*rows, strict=True))
 
@@ -176,9 +176,9 @@ def _carried(landscape: Landscape, point: Point, seed: int, indices: Sequence[in
     groups = len(indices) // group
     slopes = [[0.0] * len(indices)]
     forms = [[0.0] * groups]
-    for place, (weight, batch) in enumerate(landscape.weighted_batches()):
+    for weight, batch in landscape.weighted_batches():
         program: Program = program_for(landscape.loss_function, point, batch)
-        result = program.run(batch, _lines(point, seed, indices, groups, frozenset(), place))
+        result = program.run(batch, _lines(point, seed, indices, groups, frozenset()))
         if isinstance(result, CollapsedJet):
             slopes.append([weight * float(x) for x in result.tangents])
             if result.second is not None:
@@ -192,10 +192,9 @@ def _lines(
     indices: Sequence[int],
     groups: int,
     independent: frozenset[str],
-    place: int,
     rounding: torch.dtype | None = None,
 ) -> Callable[[str], CollapsedJet]:
     def probe(name: str, like: Tensor) -> AddressedProbe:
-        return AddressedProbe(name, like, seed, indices, place)
+        return AddressedProbe(name, like, seed, indices)
 
     return lines(point, probe, groups=groups, independent=independent, rounding=rounding)

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from villani_verify.curvature.probes import probe
+from villani_verify.curvature.probe_signs import probe_of
 from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
-from villani_verify.curvature.taylor import RULES, collapsed, taylor_coefficients
+from villani_verify.curvature.taylor import RULES, collapsed, directions, taylor_coefficients
 from villani_verify.curvature.taylor.nested_reverse import nested_reverse
 from villani_verify.landscape import Landscape
 
@@ -196,11 +196,11 @@ def test_rule_agrees_with_nested_reverse(case: Case) -> None:
 @pytest.mark.parametrize("most_stacked", [1 << 24, 0], ids=["stacked", "one by one"])
 @pytest.mark.parametrize("case", CASES, ids=[c.name for c in CASES])
 def test_rule_agrees_with_nested_reverse_along_many_lines(case: Case, most_stacked: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collapsed, "_MOST_STACKED", most_stacked)
+    monkeypatch.setattr(directions, "_MOST_STACKED", most_stacked)
     landscape = _landscape(case)
     generator = torch.Generator().manual_seed(7)
     point = {"theta": case.low + (case.high - case.low) * torch.rand(12, generator=generator, dtype=torch.float64)}
-    lines = [probe(point, seed=1, index=k) for k in range(4)]
+    lines = [probe_of(point, seed=1, index=k) for k in range(4)]
     series = [nested_reverse(landscape.loss_function, point, v.get, None, order=2) for v in lines]
     slopes, forms = [s[1] for s in series], [2 * s[2] for s in series]
     weighted = SecondOrderTaylor().quadratic_forms(landscape, point, seed=1, indices=range(4))
@@ -238,7 +238,8 @@ def test_broadcasting(shape: tuple[int, ...], kept: list[bool], seed: int, kind:
     expected = nested_reverse(landscape.loss_function, landscape.initial, v.get, None, order=4)
     assert found.loss == pytest.approx(expected, rel=RTOL, abs=RTOL * max(map(abs, expected)))
     along = [
-        nested_reverse(landscape.loss_function, landscape.initial, probe(v, seed=seed, index=k).get, None, order=2) for k in (0, 1)
+        nested_reverse(landscape.loss_function, landscape.initial, probe_of(v, seed=seed, index=k).get, None, order=2)
+        for k in (0, 1)
     ]
     for group in (1, 2):
         forms = SecondOrderTaylor().directional_forms(landscape, landscape.initial, seed=seed, indices=(0, 1), group=group).forms

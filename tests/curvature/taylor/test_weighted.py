@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from villani_verify.curvature.addressed_probe import AddressedProbe
-from villani_verify.curvature.taylor.collapsed import CollapsedJet, Directions
+from villani_verify.curvature.taylor.collapsed import CollapsedJet
+from villani_verify.curvature.taylor.directions import Directions
 from villani_verify.curvature.taylor.program import program_for
 from villani_verify.curvature.taylor.weighted import Adjoints
 from villani_verify.landscape import Landscape
@@ -20,7 +21,7 @@ def landscape() -> Landscape:
 
 
 def second_order(adjoints: Adjoints, one: Landscape, count: int) -> Tensor:
-    probes = {n: AddressedProbe(n, t, seed=1, indices=range(count), place=0) for n, t in one.initial.items()}
+    probes = {n: AddressedProbe(n, t, seed=1, indices=range(count)) for n, t in one.initial.items()}
     return adjoints.second_order(lambda n: CollapsedJet(one.initial[n], Directions(probes[n]), None, count), count)
 
 

@@ -8,7 +8,7 @@ from torch.func import grad, jvp, vmap
 
 from villani_verify.corpora import load_tokenizer
 from villani_verify.corpora.embedded import embedded_entropy_rate, embedded_text
-from villani_verify.curvature.probes import probe
+from villani_verify.curvature.probe_signs import probe_of
 from villani_verify.errors import RequestError, TextError
 from villani_verify.landscape import Landscape
 from villani_verify.landscapes.zoo import CRITERION_NAMES
@@ -71,7 +71,7 @@ def test_second_derivatives_agree_by_every_route(name: str) -> None:
     """Double backward, forward over reverse, and vectorised over probes and points."""
     landscape = make(name, sequences=2)
     point, batch = landscape.initial, landscape.batches[0]
-    v = probe(point, seed=0, index=0)
+    v = probe_of(point, seed=0, index=0)
 
     def loss(p):
         return landscape.loss_function(p, batch)

@@ -10,7 +10,7 @@ from villani_verify.cli.checks.finding import Finding
 from villani_verify.cli.checks.machine import available_memory
 from villani_verify.curvature.engine import ENGINES, Engine, engine_for
 from villani_verify.curvature.gradient import loss_and_gradient
-from villani_verify.curvature.probes import signs
+from villani_verify.curvature.probe_signs import probe_of
 from villani_verify.errors import LandscapeError, VillaniError, one_line
 from villani_verify.landscape import Landscape
 from villani_verify.landscapes.dtype_audit import audit_dtype
@@ -154,7 +154,7 @@ def _agreement(good: str, bad: str, worst: float, scale: float, tolerance: float
 def _difference(landscape: Landscape, index: int, form: float) -> float:
     """Return the smallest difference, over three steps h, of vᵀ∇²L v from vᵀ(∇L(θ + hv) − ∇L(θ − hv))/2h."""
     theta = landscape.initial
-    probe = {n: signs(n, t.shape, seed=0, index=index, like=t) for n, t in theta.items()}
+    probe = probe_of(theta, seed=0, index=index)
     length = norm(theta) or 1.0
     steps = [h * length / norm(probe) for h in _STEPS]
     slope = _slope_along(landscape, theta, probe)

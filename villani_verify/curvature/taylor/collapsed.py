@@ -15,87 +15,36 @@ so the sum over a group can be carried instead of its terms (collapsed Taylor mo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, vmap
 
 from villani_verify.curvature.addressed_probe import AddressedProbe
+from villani_verify.curvature.probe_signs import PatternedSigns
+from villani_verify.curvature.taylor.directions import Deferred, Directions, portions
 from villani_verify.curvature.taylor.jet import Jet, ScalarSeries, value_of, zero_like
 from villani_verify.curvature.taylor.table import matrix_product
 
-# Directions of a parameter with more entries than this, all lines together, are made one by one: 64 MiB in float32.
-_MOST_STACKED = 1 << 24
 
-
-class Directions:
-    """The first-order coefficients of a parameter, made when they are needed.
-
-    Linear maps (a transpose before a matrix product) are kept and applied to what is made, so that of a large parameter only
-    one tensor exists at a time.
+@dataclass(frozen=True)
+class Columns:
+    """A stack that is zero but for some columns.
 
     Attributes:
-        probe: the signs.
-        independent: whether the rows that were not looked up are independent of whatever they are multiplied with.
-            Products then leave out terms of mean zero: only the expectation of second-order coefficients is kept.
-        rounding: dtype to which the factors of matrix products with the parameter and its noise are rounded, where it is
-            independent. Signs are exact in every dtype.
+        places: of the columns, each once.
+        values: (G, …, len(places)).
     """
 
-    __slots__ = ("_function", "_stacked", "independent", "probe", "rounding")
+    places: Tensor
+    values: Tensor
 
-    def __init__(
-        self,
-        probe: AddressedProbe,
-        *,
-        independent: bool = False,
-        rounding: torch.dtype | None = None,
-        function: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
-        """Take the signs and a linear map that is applied to them."""
-        self.probe = probe
-        self.independent = independent
-        self.rounding = rounding
-        self._function = function
-        self._stacked: Tensor | None = None
-
-    @property
-    def count(self) -> int:
-        """K."""
-        return self.probe.count
-
-    def map(self, function: Callable[[Tensor], Tensor]) -> Directions:
-        """Return the same with a linear map applied to each tensor."""
-        inner = self._function
-        both = function if inner is None else lambda c: function(inner(c))
-        return Directions(self.probe, independent=self.independent, rounding=self.rounding, function=both)
-
-    def dependent(self) -> Directions:
-        """Return the same, taken to depend on what they are multiplied with."""
-        return Directions(self.probe, function=self._function)
-
-    def look_up(self, places: Tensor) -> Tensor | None:
-        """Return rows of the parameter's own signs, or None if a map stands before."""
-        return self.probe.rows(places) if self._function is None else None
-
-    def make(self, lines: range) -> Tensor:
-        """Return the tensors of some lines, stacked."""
-        drawn = self.probe.stacked(lines)
-        return drawn if self._function is None else vmap(self._function)(drawn)
-
-    @property
-    def large(self) -> bool:
-        """Whether they are better made one at a time."""
-        return self.count * self.probe.numbers > _MOST_STACKED
-
-    def stacked(self) -> Tensor:
-        """Return all of them, shape (K, …), and keep them."""
-        if self._stacked is None:
-            if self.large:
-                self._stacked = torch.cat([self.make(range(k, k + 1)) for k in range(self.count)])
-            else:
-                self._stacked = self.make(range(self.count))
-        return self._stacked
+    def dense(self, columns: int) -> Tensor:
+        """Return the stack with all its columns."""
+        whole = self.values.new_zeros((*self.values.shape[:-1], columns))
+        whole[..., self.places] = self.values
+        return whole
 
 
 class CollapsedJet(Jet):
@@ -103,18 +52,19 @@ class CollapsedJet(Jet):
 
     Attributes:
         value: a_0, of shape S.
-        first: a_1, of shape (K, *S), or `Directions` not yet made.
+        first: a_1, of shape (K, *S), or not yet made.
         second: (G, *S), the sums of a_2 over each group; None for zero.
+        stored_second: the same, without the columns that are zero where it was made that way.
         groups: G.
     """
 
-    __slots__ = ("_value", "first", "groups", "second")
+    __slots__ = ("_value", "first", "groups", "stored_second")
 
-    def __init__(self, value: Tensor, first: Tensor | Directions, second: Tensor | None, groups: int) -> None:
+    def __init__(self, value: Tensor, first: Tensor | Deferred, second: Tensor | Columns | None, groups: int) -> None:
         """Take the coefficients and expand them to the shape of the value."""
         self._value = value
-        self.first = first if isinstance(first, Directions) else _expanded(first, value.shape)
-        self.second = None if second is None else _expanded(second, value.shape)
+        self.first = first if isinstance(first, Deferred) else _expanded(first, value.shape)
+        self.stored_second = _expanded(second, value.shape) if isinstance(second, Tensor) else second
         self.groups = groups
 
     @property
@@ -125,13 +75,20 @@ class CollapsedJet(Jet):
     @property
     def tangents(self) -> Tensor:
         """a_1 as one tensor."""
-        return self.first.stacked() if isinstance(self.first, Directions) else self.first
+        return self.first.stacked() if isinstance(self.first, Deferred) else self.first
+
+    @property
+    def second(self) -> Tensor | None:
+        """The sums of a_2 as one tensor."""
+        stored = self.stored_second
+        return stored.dense(self.value.shape[-1]) if isinstance(stored, Columns) else stored
 
     def affine(self, function: Callable[[Tensor], Tensor], linear_part: Callable[[Tensor], Tensor]) -> CollapsedJet:
         """Apply an affine map to a_0 and its linear part to the rest."""
         each = vmap(linear_part)
-        first = self.first.map(linear_part) if isinstance(self.first, Directions) else each(self.first)
-        return CollapsedJet(function(self.value), first, None if self.second is None else each(self.second), self.groups)
+        first = self.first.map(linear_part) if isinstance(self.first, Deferred) else each(self.first)
+        second = self.second
+        return CollapsedJet(function(self.value), first, None if second is None else each(second), self.groups)
 
     def sourceless(self, *, independent: bool) -> CollapsedJet:
         """Return the same without a_2, and unless `independent` with directions that count as dependent from here on."""
@@ -170,17 +127,15 @@ class CollapsedJet(Jet):
             return shifted.sub_(torch.linalg.vecdot(weights, shifted, dim=along).unsqueeze(along))
 
         tangents, roots = self.tangents, weights.sqrt()
-        first = torch.empty_like(tangents)
         spreads = []
-        for lines in _portions(tangents):
-            centred = without_mean(tangents[lines.start : lines.stop])
-            first[lines.start : lines.stop] = centred
-            rooted = centred * roots
+        for lines in portions(tangents):
+            rooted = without_mean(tangents[lines.start : lines.stop]).mul_(roots)
             spreads.append(torch.linalg.vecdot(rooted, rooted, dim=along).unsqueeze(along))
         second = self._reduced(torch.cat(spreads)).mul(-0.5)
         if self.second is not None:
             second = without_mean(self.second).add_(second)
-        return CollapsedJet(value, first, second, self.groups)
+        # Often nothing asks: what comes after is linear in them, and has no second-order terms of theirs.
+        return CollapsedJet(value, Deferred(lambda: without_mean(tangents)), second, self.groups)
 
     def plus(self, other: CollapsedJet, alpha: float) -> CollapsedJet:
         """Return a + alpha·b."""
@@ -200,8 +155,12 @@ class CollapsedJet(Jet):
         value = function(self.value, other.value)
         if self._is_independent or other._is_independent:
             return self._times_independent(function, other, value)
-        if isinstance(other.first, Directions) and other.first.large:
-            return self._times_directions(function, other, value)
+        if isinstance(other.first, Directions):
+            patterned = other._patterns_in(function, self.value)
+            if patterned is not None:
+                return self._times_patterned(patterned, other, value)
+            if other.first.large:
+                return self._times_directions(function, other, value)
         if isinstance(self.first, Directions) and self.first.large:
             return other._times_directions(lambda b, a: function(a, b), self, value)
         own, others = self.tangents, other.tangents
@@ -235,15 +194,15 @@ class CollapsedJet(Jet):
             return CollapsedJet(value, first, second, self.groups)
         assert isinstance(other.first, Directions)
         first = self._moved(_rounded(other.first.rounding), other.value)
+        other._add_across(first, self.value)
         seen = other.first.probe.rows_seen()
-        _add_across(first, self.value, other, kept=None if seen is None else seen[0])
-        if seen is not None:
-            # A tied matrix: the columns of the rows that were looked up depend on what they are multiplied with.
-            columns, signs = seen
-            first[..., columns] += torch.matmul(self.value, signs.mT)
-            second = _zeros(self.groups, value).contiguous() if second is None else second
-            second[..., columns] += self._reduced(torch.matmul(self.tangents, signs.mT))
-        return CollapsedJet(value, first, second, self.groups)
+        if seen is None:
+            return CollapsedJet(value, first, second, self.groups)
+        # A tied matrix: the columns of the rows that were looked up depend on what they are multiplied with.
+        columns, signs = seen
+        crossed = Columns(columns, self._reduced(torch.matmul(self.tangents, signs.mT)))
+        total = crossed if second is None else second.add_(crossed.dense(value.shape[-1]))
+        return CollapsedJet(value, first, total, self.groups)
 
     def _moved(self, function: Callable[[Any, Any], Tensor], fixed: Tensor) -> Tensor:
         """Return f(a_1, fixed), with one direction of a large parameter in memory at a time."""
@@ -251,6 +210,60 @@ class CollapsedJet(Jet):
             made = self.first.make
             return torch.stack([function(made(range(k, k + 1))[0], fixed) for k in range(self.first.count)])
         return vmap(lambda a: function(a, fixed))(self.tangents)
+
+    def _patterns_in(self, function: Callable[[Any, Any], Tensor], x: Tensor) -> PatternedSigns | None:
+        """Return what the directions of a matrix are made of, where `function` multiplies it with the rows x."""
+        if function is not matrix_product or x.dim() != 2 or not isinstance(self.first, Directions):
+            return None
+        return self.first.patterned(torch.promote_types(x.dtype, self.value.dtype))
+
+    def _times_patterned(self, patterned: PatternedSigns, weight: CollapsedJet, value: Tensor) -> CollapsedJet:
+        """Return a W for a matrix W whose directions have patterns."""
+        own = self.tangents
+        first = self._moved(matrix_product, weight.value)
+        patterned.add_product(first, self.value)
+        second = value.new_zeros((self.groups, *value.shape))
+        if self.groups == len(own):
+            patterned.add_product(second, own)
+        else:
+            for k in range(len(own)):
+                group = k * self.groups // len(own)
+                patterned.line(k).add_product(second[group : group + 1], own[k : k + 1])
+        return CollapsedJet(value, first, self._second_of_product(matrix_product, weight, second), self.groups)
+
+    def _add_across(self, first: Tensor, x: Tensor) -> None:
+        """Add x V for each direction V of this matrix to `first`, or noise of the same mean and covariance where the probe has it.
+
+        x V has mean zero and covariance (x xᵀ) ⊗ I over rows and columns. So has R z with R Rᵀ = x xᵀ and independent signs z, and
+        with fewer rows (tokens) than columns (features) in x, z is shorter than V.
+        """
+        directions = self.first
+        assert isinstance(directions, Directions)
+        patterned = self._patterns_in(matrix_product, x)
+        if patterned is not None:
+            patterned.add_product(first, x)
+        elif x.dim() != 2 or 2 * len(x) > x.shape[1] or not self._add_noise(first, x):
+            first += self._moved(lambda b, a: matrix_product(a, b), x)
+
+    def _add_noise(self, first: Tensor, x: Tensor) -> bool:
+        """Add R z, and say whether the probe has a z."""
+        directions = self.first
+        assert isinstance(directions, Directions)
+        seen = directions.probe.rows_seen()
+        shape = (len(x), self.value.shape[1])
+        root = None
+        for lines in portions(first):
+            noise = directions.probe.noise(lines, shape)
+            if noise is None:
+                return False
+            # xᵀ = Q Rᵀ: without squaring x, which would cost half the digits.
+            root = torch.linalg.qr(x.T, mode="r").R.T if root is None else root
+            added = matrix_product(root, noise)
+            if seen is not None:  # rows that were looked up are not noise
+                columns, signs = seen
+                added[..., columns] = torch.matmul(x, signs.mT[lines.start : lines.stop])
+            first[lines.start : lines.stop] += added
+        return True
 
     def _times_directions(self, function: Callable[[Any, Any], Tensor], weight: CollapsedJet, value: Tensor) -> CollapsedJet:
         """Return f(a, W) for a parameter W, with one of its directions in memory at a time."""
@@ -360,42 +373,6 @@ def _rounded(kind: torch.dtype | None) -> Callable[[Tensor, Tensor], Tensor]:
     if kind is None:
         return matrix_product
     return lambda a, b: matrix_product(a.to(kind), b.to(kind)).to(a.dtype)
-
-
-def _add_across(first: Tensor, x: Tensor, weight: CollapsedJet, *, kept: Tensor | None) -> None:
-    """Add x V for each direction V of a matrix to `first`, or something of the same mean and covariance that costs less.
-
-    x V has mean zero and covariance (x xᵀ) ⊗ I over rows and columns. So has R z with R Rᵀ = x xᵀ and independent signs z, and
-    with fewer rows (tokens) than columns (features) in x, R is smaller than x: the whole V is then never drawn.
-
-    Args:
-        first: (K, …), changed.
-        x: the other factor's value.
-        weight: the matrix.
-        kept: columns of `first` that stay as they are.
-    """
-    directions = weight.first
-    assert isinstance(directions, Directions)
-    columns = torch.empty(0, dtype=torch.int64, device=first.device) if kept is None else kept
-    unchanged = first[..., columns]
-    if x.dim() != 2 or 2 * len(x) > x.shape[1]:
-        first += weight._moved(lambda b, a: matrix_product(a, b), x)
-    else:
-        kind = torch.promote_types(x.dtype, weight.value.dtype)
-        # xᵀ = Q Rᵀ: without squaring x, which would cost half the digits.
-        root = torch.linalg.qr(x.to(torch.promote_types(kind, torch.float32)).T, mode="r").R.T.to(kind)
-        factor = directions.rounding or kind
-        shape = (root.shape[1], weight.value.shape[1])
-        for lines in _portions(first):
-            noise = directions.probe.noise(lines, shape, factor)
-            first[lines.start : lines.stop] += torch.matmul(root.to(factor), noise.to(factor))
-    first[..., columns] = unchanged
-
-
-def _portions(stack: Tensor) -> list[range]:
-    """Cut the lines of a stack into as few portions as have at most `_MOST_STACKED` numbers, or one line."""
-    each = max(1, _MOST_STACKED * len(stack) // max(1, stack.numel()))
-    return [range(start, min(start + each, len(stack))) for start in range(0, len(stack), each)]
 
 
 def _zeros(groups: int, like: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, fx
 
 from villani_verify.batches import Batch
-from villani_verify.curvature.taylor.collapsed import CollapsedJet
+from villani_verify.curvature.taylor.collapsed import CollapsedJet, Columns
 from villani_verify.curvature.taylor.program import Program, program_for
 from villani_verify.losses import LossFunction
 from villani_verify.points import Point
@@ -53,10 +53,11 @@ class Adjoints:
         def collect(node: fx.Node, value: Any) -> Any:
             if not isinstance(value, CollapsedJet):
                 return value
-            if value.second is None:
+            second = value.stored_second
+            if second is None:
                 self._of.pop(node, None)  # linear in what moves: it never has a source
             elif node in self._of:
-                totals.append(_inner(value.second, self._of[node]))
+                totals.append(_inner(second, self._of[node]))
             return value.sourceless(independent=node in settled)
 
         result = self.program.run(self.batch, parameter, after=collect, differentiable=differentiable)
@@ -84,7 +85,9 @@ class BatchAdjoints:
         return self._kept
 
 
-def _inner(sources: Tensor, adjoint: Tensor) -> Tensor:
+def _inner(sources: Tensor | Columns, adjoint: Tensor) -> Tensor:
+    if isinstance(sources, Columns):
+        sources, adjoint = sources.values, adjoint[..., sources.places]
     for dim in range(adjoint.dim()):
         if sources.stride(dim + 1) == 0 and sources.shape[dim + 1] > 1:  # expanded: the same all along
             sources, adjoint = sources.narrow(dim + 1, 0, 1), adjoint.sum(dim, keepdim=True, dtype=torch.float64)
