@@ -14,7 +14,7 @@ from villani_verify.curvature.gradient import loss_and_gradient
 from villani_verify.curvature.probe_signs import probe_of
 from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
 from villani_verify.curvature.taylor import TaylorError, directions
-from villani_verify.curvature.taylor.program import AdjointError, Program
+from villani_verify.curvature.taylor.program import AdjointError, Program, largest_value
 from villani_verify.curvature.taylor.weighted import Adjoints
 from villani_verify.landscape import Landscape
 from villani_verify.landscapes.request import LandscapeRequest
@@ -129,6 +129,43 @@ def test_fewer_probes_a_pass_where_memory_runs_out(monkeypatch: pytest.MonkeyPat
         assert forms(landscape, indices=range(7)) == pytest.approx(expected, rel=1e-12)
     assert passes == [7, 3, *[1] * 7]
     assert [str(w.message) for w in caught] == [f"out of memory: going on with {k} probes a pass" for k in (3, 1)]
+
+
+def test_sequences_are_cut_until_several_probes_share_a_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    landscape = LandscapeRequest(landscape="llama-tiny", sequences=5, sequence_length=8).load()
+    expected = forms(landscape, indices=range(6))
+    # With tied embeddings samples would change: they keep the terms of the rows that a batch looks up.
+    samples = ENGINE.laplacian_samples(landscape, landscape.initial, seed=3, indices=range(6))
+    largest = largest_value(landscape.loss_function, landscape.initial, landscape.batches)
+    made: list[int] = []
+    original = Program.adjoints
+
+    def counted(self: Program, batch: Any, point: Any) -> Any:
+        made.append(len(batch))
+        return original(self, batch, point)
+
+    monkeypatch.setattr(Program, "adjoints", counted)
+    # Room for four probes with all five sequences, so for eight with two or three; six need two passes.
+    monkeypatch.setattr(second_order_taylor, "_NUMBERS_PER_PASS", 4 * largest)
+    monkeypatch.setattr(second_order_taylor, "_MOST_PROBES_PER_PASS", 4)
+    assert forms(landscape, indices=range(6)) == pytest.approx(expected, rel=1e-11)
+    assert made == [2, 3]  # the two passes of a batch share its adjoints
+    found = ENGINE.laplacian_samples(landscape, landscape.initial, seed=3, indices=range(6))
+    assert found == pytest.approx(samples, rel=1e-11)
+    monkeypatch.setattr(second_order_taylor, "_NUMBERS_PER_PASS", 1)
+    made.clear()
+    assert forms(landscape, indices=range(6)) == pytest.approx(expected, rel=1e-11)
+    assert made == [1] * 5
+
+
+def test_rows_of_other_data_stay_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loss of a batch that is not of sequences may be no mean over its rows."""
+    x = torch.randn(4, 3, generator=torch.Generator().manual_seed(0), dtype=F64)
+    module = torch.nn.Linear(3, 2, dtype=F64)
+    landscape = Landscape.from_module(module, lambda out, target: out.std(0).sum() + out.square().mean(), [(x, x)])
+    expected = forms(landscape)
+    monkeypatch.setattr(second_order_taylor, "_NUMBERS_PER_PASS", 1)
+    assert forms(landscape) == pytest.approx(expected, rel=1e-12)
 
 
 def test_halved_batches_give_the_same_forms(monkeypatch: pytest.MonkeyPatch) -> None:

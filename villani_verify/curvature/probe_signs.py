@@ -71,11 +71,16 @@ class PatternedSigns:
             blocks.addcmul_(product.unsqueeze(-2), self.rows[:, :whole].unflatten(-1, (-1, count)).unsqueeze(1))
             out[..., whole:].addcmul_(product[..., : out.shape[-1] - whole], self.rows[:, None, whole:])
             return
-        signed = x * self.rows.unsqueeze(1)
-        whole = signed.shape[-1] // count * count
-        folded = signed[..., :whole].unflatten(-1, (-1, count)).sum(-2)
-        folded[..., : signed.shape[-1] - whole] += signed[..., whole:]
-        out.baddbmm_(folded, self.patterns)
+        out.baddbmm_(self.folded(x), self.patterns)
+
+    def folded(self, x: Tensor) -> Tensor:
+        """Return x diag(s) P, shape (K, T, G), for x of shape (T, n) or (K, T, n)."""
+        count = self.patterns.shape[1]
+        whole = x.shape[-1] // count * count
+        blocks, signs = x[..., :whole].unflatten(-1, (-1, count)), self.rows[:, :whole].unflatten(-1, (-1, count))
+        folded = torch.einsum("tbg,kbg->ktg" if x.dim() == 2 else "ktbg,kbg->ktg", blocks, signs)
+        folded[..., : x.shape[-1] - whole] += x[..., whole:] * self.rows[:, None, whole:]
+        return folded
 
 
 def patterned_signs(

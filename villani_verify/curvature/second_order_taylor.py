@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -27,6 +27,8 @@ _NUMBERS_PER_PASS = 1 << 26
 # Where parameters stay in their files memory is short.
 _NUMBERS_PER_PASS_STORED = 1 << 25
 _MOST_PROBES_PER_PASS = 64
+# Sequences are cut into smaller batches until so many probes share a pass.
+_FEWEST_PROBES_PER_PASS = 8
 
 
 @dataclass(frozen=True)
@@ -117,23 +119,22 @@ class SecondOrderTaylor:
             slopes.extend(first)
             forms.extend(second)
 
-        _in_passes(landscape, point, indices, one_pass, least=group)
+        small, per_pass = _sizes(landscape, point)
+        in_passes(one_pass, small, indices, per_pass=per_pass, least=group)
         return DirectionalForms(tuple(slopes), tuple(forms))
 
 
-def _in_passes(
-    landscape: Landscape,
-    point: Point,
-    indices: Sequence[int],
-    one_pass: Callable[[Landscape, Sequence[int]], None],
-    *,
-    least: int = 1,
-) -> None:
-    """Call `one_pass` on as many probes at once as the largest value of the graph allows."""
+def _sizes(landscape: Landscape, point: Point) -> tuple[Landscape, int]:
+    """Return the landscape, in smaller batches if need be, and the probes for which a pass has room."""
     largest = largest_value(landscape.loss_function, point, landscape.batches)
     numbers = _NUMBERS_PER_PASS_STORED if isinstance(point, StoredPoint) else _NUMBERS_PER_PASS
-    affordable = min(_MOST_PROBES_PER_PASS, numbers // largest)
-    in_passes(one_pass, landscape, indices, per_pass=affordable, least=least)
+    # Sequences of a language model do not see each other; what else a batch is may not be a mean over its rows.
+    while numbers < _FEWEST_PROBES_PER_PASS * largest and all(isinstance(batch, Tensor) for batch in landscape.batches):
+        smaller = landscape.halved()
+        if smaller is None:
+            break
+        landscape, largest = smaller, -(-largest // 2)
+    return landscape, min(_MOST_PROBES_PER_PASS, numbers // largest)
 
 
 def _weighted_forms(
@@ -148,6 +149,29 @@ def _weighted_forms(
     """Return twice the second-order coefficients of L, one for each probe, by adjoints, or carried where those need too much."""
     if isinstance(point, StoredPoint):
         return _carried_forms(landscape, point, seed, indices)
+    small, per_pass = _sizes(landscape, point)
+    of_batches: list[list[float]] = []
+    try:
+        for weight, batch in small.weighted_batches():
+            alone = replace(small, batches=(batch,), batch_weights=(1.0,))
+            forms = _forms_of_batch(alone, point, seed, indices, per_pass, independent=independent, rounding=rounding)
+            of_batches.append([weight * form for form in forms])
+    except AdjointError:
+        return _carried_forms(landscape, point, seed, indices)
+    return [sum_or_nan(column) for column in zip(*of_batches, strict=True)]
+
+
+def _forms_of_batch(
+    landscape: Landscape,
+    point: Point,
+    seed: int,
+    indices: Sequence[int],
+    per_pass: int,
+    *,
+    independent: bool,
+    rounding: torch.dtype | None,
+) -> list[float]:
+    """Return twice the second-order coefficients of an only batch; all passes share its adjoints."""
     adjoints = BatchAdjoints(landscape.loss_function, point, landscape.batches)
     forms: list[float] = []
 
@@ -155,15 +179,16 @@ def _weighted_forms(
         rows = []
         for weight, batch in smaller.weighted_batches():
             of_batch = adjoints.of(batch)
-            names = of_batch.program.independence.names if independent else frozenset()
-            probes = _lines(point, seed, chunk, len(chunk), names, rounding)
+            single = of_batch.program.independence.names
+            names = single if independent else frozenset()
+            probes = lines(
+                point, _drawn(seed, chunk), groups=len(chunk), independent=names, rounding=rounding,
+                single=single, products=of_batch.products,
+            )  # fmt: skip
             rows.append([2 * weight * float(x) for x in of_batch.second_order(probes, len(chunk))])
         forms.extend(sum_or_nan(column) for column in zip(*rows, strict=True))
 
-    try:
-        _in_passes(landscape, point, indices, one_pass)
-    except AdjointError:
-        return _carried_forms(landscape, point, seed, indices)
+    in_passes(one_pass, landscape, indices, per_pass=per_pass)
     return forms
 
 
@@ -178,7 +203,7 @@ def _carried(landscape: Landscape, point: Point, seed: int, indices: Sequence[in
     forms = [[0.0] * groups]
     for weight, batch in landscape.weighted_batches():
         program: Program = program_for(landscape.loss_function, point, batch)
-        result = program.run(batch, _lines(point, seed, indices, groups, frozenset()))
+        result = program.run(batch, lines(point, _drawn(seed, indices), groups=groups))
         if isinstance(result, CollapsedJet):
             slopes.append([weight * float(x) for x in result.tangents])
             if result.second is not None:
@@ -186,15 +211,5 @@ def _carried(landscape: Landscape, point: Point, seed: int, indices: Sequence[in
     return [sum_or_nan(column) for column in zip(*slopes, strict=True)], [sum_or_nan(column) for column in zip(*forms, strict=True)]
 
 
-def _lines(
-    point: Point,
-    seed: int,
-    indices: Sequence[int],
-    groups: int,
-    independent: frozenset[str],
-    rounding: torch.dtype | None = None,
-) -> Callable[[str], CollapsedJet]:
-    def probe(name: str, like: Tensor) -> AddressedProbe:
-        return AddressedProbe(name, like, seed, indices)
-
-    return lines(point, probe, groups=groups, independent=independent, rounding=rounding)
+def _drawn(seed: int, indices: Sequence[int]) -> Callable[[str, Tensor], AddressedProbe]:
+    return lambda name, like: AddressedProbe(name, like, seed, indices)

@@ -15,7 +15,6 @@ so the sum over a group can be carried instead of its terms (collapsed Taylor mo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -23,28 +22,10 @@ from torch import Tensor, vmap
 
 from villani_verify.curvature.addressed_probe import AddressedProbe
 from villani_verify.curvature.probe_signs import PatternedSigns
-from villani_verify.curvature.taylor.directions import Deferred, Directions, portions
+from villani_verify.curvature.taylor.directions import Deferred, Directions, Later, portions
 from villani_verify.curvature.taylor.jet import Jet, ScalarSeries, value_of, zero_like
+from villani_verify.curvature.taylor.sources import Columns, PatternedProducts, Source
 from villani_verify.curvature.taylor.table import matrix_product
-
-
-@dataclass(frozen=True)
-class Columns:
-    """A stack that is zero but for some columns.
-
-    Attributes:
-        places: of the columns, each once.
-        values: (G, …, len(places)).
-    """
-
-    places: Tensor
-    values: Tensor
-
-    def dense(self, columns: int) -> Tensor:
-        """Return the stack with all its columns."""
-        whole = self.values.new_zeros((*self.values.shape[:-1], columns))
-        whole[..., self.places] = self.values
-        return whole
 
 
 class CollapsedJet(Jet):
@@ -54,13 +35,13 @@ class CollapsedJet(Jet):
         value: a_0, of shape S.
         first: a_1, of shape (K, *S), or not yet made.
         second: (G, *S), the sums of a_2 over each group; None for zero.
-        stored_second: the same, without the columns that are zero where it was made that way.
+        stored_second: the same, perhaps in a compact form.
         groups: G.
     """
 
     __slots__ = ("_value", "first", "groups", "stored_second")
 
-    def __init__(self, value: Tensor, first: Tensor | Deferred, second: Tensor | Columns | None, groups: int) -> None:
+    def __init__(self, value: Tensor, first: Tensor | Deferred, second: Tensor | Source | None, groups: int) -> None:
         """Take the coefficients and expand them to the shape of the value."""
         self._value = value
         self.first = first if isinstance(first, Deferred) else _expanded(first, value.shape)
@@ -81,7 +62,7 @@ class CollapsedJet(Jet):
     def second(self) -> Tensor | None:
         """The sums of a_2 as one tensor."""
         stored = self.stored_second
-        return stored.dense(self.value.shape[-1]) if isinstance(stored, Columns) else stored
+        return stored if stored is None or isinstance(stored, Tensor) else stored.dense(self.value.shape[-1])
 
     def affine(self, function: Callable[[Tensor], Tensor], linear_part: Callable[[Tensor], Tensor]) -> CollapsedJet:
         """Apply an affine map to a_0 and its linear part to the rest."""
@@ -110,33 +91,6 @@ class CollapsedJet(Jet):
             second = squares.mul_(half_curvature) if second is None else second.addcmul_(squares, half_curvature)
         return CollapsedJet(value, self.tangents * slope, second, self.groups)
 
-    def log_softmax(self, dim: int) -> CollapsedJet:
-        """Return a − log Σ e^a along `dim`, with few passes over tensors of the size of a vocabulary.
-
-        With weights w = softmax(a_0) and c_1 = a_1 − Σ w a_1, the coefficients are c_1 and a_2 − Σ w a_2 − ½ Σ w c_1², the
-        last term the same along `dim`. Before the mean is taken, the coefficient at the largest value is taken away: where one
-        weight is nearly 1 the mean is nearly that coefficient, and what is left of it would be rounding.
-        """
-        value = torch.log_softmax(self.value, dim)
-        weights = value.exp()
-        place = self.value.argmax(dim, keepdim=True)
-        along = dim % value.dim() - value.dim()  # counted from the end, a stack has the same dimensions
-
-        def without_mean(stack: Tensor) -> Tensor:
-            shifted = stack - stack.gather(along, place.expand(len(stack), *place.shape))
-            return shifted.sub_(torch.linalg.vecdot(weights, shifted, dim=along).unsqueeze(along))
-
-        tangents, roots = self.tangents, weights.sqrt()
-        spreads = []
-        for lines in portions(tangents):
-            rooted = without_mean(tangents[lines.start : lines.stop]).mul_(roots)
-            spreads.append(torch.linalg.vecdot(rooted, rooted, dim=along).unsqueeze(along))
-        second = self._reduced(torch.cat(spreads)).mul(-0.5)
-        if self.second is not None:
-            second = without_mean(self.second).add_(second)
-        # Often nothing asks: what comes after is linear in them, and has no second-order terms of theirs.
-        return CollapsedJet(value, Deferred(lambda: without_mean(tangents)), second, self.groups)
-
     def plus(self, other: CollapsedJet, alpha: float) -> CollapsedJet:
         """Return a + alpha·b."""
         value = torch.add(self.value, other.value, alpha=alpha)
@@ -152,7 +106,7 @@ class CollapsedJet(Jet):
         """Return f(a, b) for a bilinear f."""
         if function is torch.mul:
             return self._multiplied(other)
-        value = function(self.value, other.value)
+        value = self._product_of_values(function, other)
         if self._is_independent or other._is_independent:
             return self._times_independent(function, other, value)
         if isinstance(other.first, Directions):
@@ -166,8 +120,17 @@ class CollapsedJet(Jet):
         own, others = self.tangents, other.tangents
         first = vmap(lambda a: function(a, other.value))(own)
         first += vmap(lambda b: function(self.value, b))(others)
-        second = self._reduced(vmap(function)(own, others))
+        second = self.reduced(vmap(function)(own, others))
         return CollapsedJet(value, first, self._second_of_product(function, other, second), self.groups)
+
+    def _product_of_values(self, function: Callable[[Any, Any], Tensor], other: CollapsedJet) -> Tensor:
+        directions = other.first
+        if function is not matrix_product or not isinstance(directions, Directions) or directions.products is None:
+            return function(self.value, other.value)
+        kept, name = directions.products, directions.probe.name
+        if name not in kept:
+            kept[name] = function(self.value, other.value)
+        return kept[name]
 
     @property
     def _is_independent(self) -> bool:
@@ -200,7 +163,7 @@ class CollapsedJet(Jet):
             return CollapsedJet(value, first, second, self.groups)
         # A tied matrix: the columns of the rows that were looked up depend on what they are multiplied with.
         columns, signs = seen
-        crossed = Columns(columns, self._reduced(torch.matmul(self.tangents, signs.mT)))
+        crossed = Columns(columns, self.reduced(torch.matmul(self.tangents, signs.mT)))
         total = crossed if second is None else second.add_(crossed.dense(value.shape[-1]))
         return CollapsedJet(value, first, total, self.groups)
 
@@ -222,13 +185,12 @@ class CollapsedJet(Jet):
         own = self.tangents
         first = self._moved(matrix_product, weight.value)
         patterned.add_product(first, self.value)
+        if self.groups == len(own) and self.second is None and weight.second is None:
+            return CollapsedJet(value, first, PatternedProducts(own, patterned), self.groups)
         second = value.new_zeros((self.groups, *value.shape))
-        if self.groups == len(own):
-            patterned.add_product(second, own)
-        else:
-            for k in range(len(own)):
-                group = k * self.groups // len(own)
-                patterned.line(k).add_product(second[group : group + 1], own[k : k + 1])
+        for k in range(len(own)):
+            group = k * self.groups // len(own)
+            patterned.line(k).add_product(second[group : group + 1], own[k : k + 1])
         return CollapsedJet(value, first, self._second_of_product(matrix_product, weight, second), self.groups)
 
     def _add_across(self, first: Tensor, x: Tensor) -> None:
@@ -298,7 +260,7 @@ class CollapsedJet(Jet):
         dims = value.dim()
         a, b = _aligned(self.tangents, dims), _aligned(other.tangents, dims)
         first = torch.addcmul(a * other.value, b, self.value) if a.dtype == b.dtype else a * other.value + b * self.value
-        second = None if independent else self._reduced(a * b)
+        second = None if independent else self.reduced(a * b)
         for mine, factor in ((self.second, other.value), (other.second, self.value)):
             if mine is not None:
                 term = _aligned(mine, dims) * factor
@@ -318,12 +280,15 @@ class CollapsedJet(Jet):
                 row[i] = c
             return function(*row)
 
-        first = vmap(apply)(*(j.tangents for j in jets))
+        def first() -> Tensor:
+            return vmap(apply)(*(j.tangents for j in jets))
+
+        wanted = all(isinstance(j.first, Directions | Tensor) for j in jets)
         second = None
         if any(j.second is not None for j in jets):
             groups = jets[0].groups
             second = vmap(apply)(*(_zeros(groups, j.value) if j.second is None else j.second for j in jets))
-        return CollapsedJet(function(*map(value_of, parts)), first, second, jets[0].groups)
+        return CollapsedJet(function(*map(value_of, parts)), first() if wanted else Later(first), second, jets[0].groups)
 
     def _summed_squares(self) -> Tensor:
         tangents = self.tangents
@@ -334,7 +299,7 @@ class CollapsedJet(Jet):
             total[k * self.groups // len(tangents)].addcmul_(tangent, tangent)
         return total
 
-    def _reduced(self, terms: Tensor) -> Tensor:
+    def reduced(self, terms: Tensor) -> Tensor:
         """Sum K terms over each group."""
         return terms if len(terms) == self.groups else terms.unflatten(0, (self.groups, -1)).sum(1)
 
@@ -344,8 +309,10 @@ def lines(
     probe: Callable[[str, Tensor], AddressedProbe],
     *,
     groups: int,
-    independent: frozenset[str],
+    independent: frozenset[str] = frozenset(),
     rounding: torch.dtype | None = None,
+    single: frozenset[str] = frozenset(),
+    products: dict[str, Tensor] | None = None,
 ) -> Callable[[str], CollapsedJet]:
     """Return name ↦ θ + t v along each probe v, which is asked for where it is needed.
 
@@ -353,8 +320,10 @@ def lines(
         point: θ.
         probe: (name, parameter) ↦ its directions; called once for each name.
         groups: as of `CollapsedJet`.
-        independent: parameters whose directions may be replaced by noise of the same covariance.
+        independent: parameters of which products leave out terms of mean zero.
         rounding: dtype to which the factors of the products x_1 W with these are rounded.
+        single: parameters that appear in an only product.
+        products: name ↦ that product at θ, kept from pass to pass; it is filled.
     """
     probes: dict[str, AddressedProbe] = {}
 
@@ -362,7 +331,8 @@ def lines(
         tensor = point[name].detach()
         if name not in probes:
             probes[name] = probe(name, tensor)
-        directions = Directions(probes[name], independent=name in independent, rounding=rounding)
+        kept = products if name in single else None
+        directions = Directions(probes[name], independent=name in independent, rounding=rounding, products=kept)
         return CollapsedJet(tensor, directions, None, groups)
 
     return parameter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Self
@@ -16,25 +17,46 @@ from villani_verify.curvature.probe_signs import PatternedSigns
 _MOST_STACKED = 1 << 24
 
 
-class Deferred:
+class Deferred(ABC):
     """Coefficients of K lines, made once, if something asks for them."""
 
-    __slots__ = ("_make", "_stacked")
+    __slots__ = ("_stacked",)
 
-    def __init__(self, make: Callable[[], Tensor]) -> None:
-        """Take what makes them, shape (K, …)."""
-        self._make = make
+    def __init__(self) -> None:
+        """Nothing is made yet."""
         self._stacked: Tensor | None = None
 
+    @abstractmethod
     def map(self, function: Callable[[Tensor], Tensor]) -> Deferred:
         """Return the same with a linear map applied to each tensor."""
-        return Deferred(lambda: vmap(function)(self.stacked()))
+
+    @abstractmethod
+    def _all(self) -> Tensor:
+        """Make them."""
 
     def stacked(self) -> Tensor:
         """Return all of them, shape (K, …), and keep them."""
         if self._stacked is None:
-            self._stacked = self._make()
+            self._stacked = self._all()
         return self._stacked
+
+
+class Later(Deferred):
+    """What a function makes."""
+
+    __slots__ = ("_make",)
+
+    def __init__(self, make: Callable[[], Tensor]) -> None:
+        """Take what makes them, shape (K, …)."""
+        super().__init__()
+        self._make = make
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Later:
+        """Return the same with a linear map applied to each tensor."""
+        return Later(lambda: vmap(function)(self.stacked()))
+
+    def _all(self) -> Tensor:
+        return self._make()
 
 
 class Directions(Deferred):
@@ -48,9 +70,10 @@ class Directions(Deferred):
         independent: whether the rows that were not looked up are independent of whatever they are multiplied with.
             Products then leave out terms of mean zero: only the expectation of second-order coefficients is kept.
         rounding: dtype to which the factors of matrix products with the parameter are rounded, where it is independent.
+        products: name → the only product of values that the parameter appears in, where that is kept from pass to pass.
     """
 
-    __slots__ = ("_function", "independent", "probe", "rounding")
+    __slots__ = ("_function", "independent", "probe", "products", "rounding")
 
     def __init__(
         self,
@@ -58,13 +81,15 @@ class Directions(Deferred):
         *,
         independent: bool = False,
         rounding: torch.dtype | None = None,
+        products: dict[str, Tensor] | None = None,
         function: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         """Take the signs and a linear map that is applied to them."""
-        super().__init__(self._all)
+        super().__init__()
         self.probe = probe
         self.independent = independent
         self.rounding = rounding
+        self.products = products
         self._function = function
 
     @property
@@ -81,11 +106,11 @@ class Directions(Deferred):
         """Return the same with a linear map applied to each tensor."""
         inner = self._function
         both = function if inner is None else lambda c: function(inner(c))
-        return type(self)(self.probe, independent=self.independent, rounding=self.rounding, function=both)
+        return type(self)(self.probe, independent=self.independent, rounding=self.rounding, products=self.products, function=both)
 
     def dependent(self) -> Directions:
         """Return the same, taken to depend on what they are multiplied with."""
-        return Directions(self.probe, function=self._function)
+        return Directions(self.probe, products=self.products, function=self._function)
 
     def look_up(self, places: Tensor) -> Tensor | None:
         """Return rows of the parameter's own signs, or None if a map stands before."""
@@ -115,7 +140,7 @@ class Directions(Deferred):
         except (NotImplementedError, RuntimeError):  # the map needs numbers
             return None
         # A view of a matrix is the matrix that its strides say.
-        if not torch._C._is_alias_of(made, template):
+        if not torch._C._is_alias_of(made, template):  # type: ignore[attr-defined]
             return None
         layouts = {(tuple(shape), template.stride()): False, (tuple(template.T.shape), template.T.stride()): True}
         return layouts.get((tuple(made.shape), made.stride()))

@@ -80,7 +80,7 @@ def clamp_max(x: Any, max: Any) -> Any:
     return clamp(x, None, max)
 
 
-@rule(aten.where.self, aten.where.ScalarOther, aten.where.ScalarSelf)
+@rule(aten.where.self, aten.where.ScalarOther, aten.where.ScalarSelf, affine=True)
 def where(condition: Any, left: Any, right: Any) -> Any:
     """Choose by a condition that does not change with t, or by the branch active at t = 0."""
     return _choose(value_of(condition), left, right)

@@ -24,10 +24,12 @@ from torch.export.graph_signature import InputKind
 from torch.utils import _pytree as pytree
 
 from villani_verify.batches import Batch
-from villani_verify.curvature.taylor import piecewise, products, reductions, shapes  # noqa: F401  they fill the table
+from villani_verify.curvature.taylor import collapsed_rules, piecewise, products, reductions, shapes  # noqa: F401  they fill the table
+from villani_verify.curvature.taylor.collapsed import CollapsedJet
 from villani_verify.curvature.taylor.independence import Independence, independence
 from villani_verify.curvature.taylor.jet import Jet
-from villani_verify.curvature.taylor.table import RULES, TaylorError, aten
+from villani_verify.curvature.taylor.pointwise import ScalarFunction, scalar_functions
+from villani_verify.curvature.taylor.table import LINEAR, TaylorError, aten, rule_of
 from villani_verify.losses import LossFunction
 from villani_verify.memory import is_out_of_memory
 from villani_verify.points import Point, StoredPoint, templates_of
@@ -53,7 +55,7 @@ class Program:
     """The exported graph of the mean loss of one batch, as a function of named tensors.
 
     Attributes:
-        nodes: the operations in order.
+        nodes: the operations in order, without those that are within a scalar function.
         parameters: placeholder → name of the tensor.
         constants: placeholder → its value.
         inputs: placeholders of the batch's tensors, in the order of its leaves.
@@ -61,6 +63,7 @@ class Program:
         last_use: node → the values that nothing after it needs.
         independence: the parameters that meet everything else in one product.
         largest_value: entries of the largest tensor computed on the way.
+        functions: the operation that gives y → the scalar function y = f(x) that it ends.
     """
 
     nodes: tuple[fx.Node, ...]
@@ -71,6 +74,7 @@ class Program:
     last_use: Mapping[fx.Node, tuple[fx.Node, ...]]
     largest_value: int
     independence: Independence
+    functions: Mapping[fx.Node, ScalarFunction]
 
     def run(
         self,
@@ -103,20 +107,30 @@ class Program:
 
         with torch.set_grad_enabled(differentiable):
             for node in self.nodes:
-                arguments = fx.node.map_arg(node.args, fetch)
-                options = fx.node.map_arg(node.kwargs, fetch)
-                values[node] = _apply(node, arguments, dict(options), declared)
-                del arguments, options
+                values[node] = self._value(node, fetch, declared)
                 if after is not None:
                     values[node] = after(node, values[node])
                 for finished in self.last_use.get(node, ()):
                     values.pop(finished, None)
             return fetch(self.output)
 
+    def _value(self, node: fx.Node, fetch: Callable[[fx.Node], Any], declared: torch.dtype | None) -> Any:
+        function = self.functions.get(node)
+        if function is None:
+            return _apply(node, fetch, declared)
+        x = fetch(function.argument)
+
+        def apply(inner: fx.Node, known: Callable[[fx.Node], Any]) -> Any:
+            return _apply(inner, known, declared)
+
+        if isinstance(x, CollapsedJet):
+            return x.compose(lambda a, order: function.series(a, order, apply))
+        return function.of(x, apply)
+
     def adjoints(self, batch: Batch, point: Point) -> dict[fx.Node, Tensor]:
         """Return ∂L/∂a for the tensor a that each operation gives, where L depends on it; one backward pass.
 
-        Those of parameters and of their views are left out.
+        Those of parameters and of their views are left out, and those of affine operations, which have no source.
 
         Args:
             batch: of the shapes the program was exported with.
@@ -140,14 +154,17 @@ class Program:
         values.update({node: point[name].detach().requires_grad_() for node, name in self.parameters.items()})
         with torch.enable_grad():
             for node in self.nodes:
-                target: Any = _DIFFERENTIABLE.get(node.target, node.target)
-                arguments: Any = fx.node.map_arg(node.args, values.__getitem__)
-                options: Any = fx.node.map_arg(node.kwargs, values.__getitem__)
-                values[node] = None if "_assert" in str(target) else target(*arguments, **options)
+                function = self.functions.get(node)
+                fetch = values.__getitem__
+                if function is None:
+                    values[node] = _differentiable(node, fetch)
+                else:
+                    values[node] = function.of(fetch(function.argument), _differentiable)
         results: dict[int, fx.Node] = {}
         for node in self.nodes:  # two nodes may give one tensor, whose adjoint counts once
             # Views of a parameter have no source, and their adjoint is as large as the parameter.
-            if node not in self.independence.views and isinstance(values[node], Tensor) and values[node].requires_grad:
+            without_source = node in self.independence.views or (node.target in LINEAR and node not in self.functions)
+            if not without_source and isinstance(values[node], Tensor) and values[node].requires_grad:
                 results.setdefault(id(values[node]), node)
         loss = values[self.output]
         if not loss.requires_grad:
@@ -271,12 +288,14 @@ def _program_of(exported: torch.export.ExportedProgram, names: list[str]) -> Pro
         else:
             held = exported.constants if spec.target in exported.constants else exported.state_dict
             constants[node] = held[str(spec.target)].detach()
-    nodes = tuple(n for n in exported.graph.nodes if n.op == "call_function")
+    every = tuple(n for n in exported.graph.nodes if n.op == "call_function")
     (result,) = exported.graph_signature.user_outputs
     output = next(n for n in exported.graph.nodes if n.name == result)
+    functions, within = scalar_functions(every, output)
+    nodes = tuple(n for n in every if n not in within)
     return Program(
-        nodes, parameters, constants, tuple(inputs), output, _last_uses(nodes, output), _largest(nodes),
-        independence(nodes, parameters, output),
+        nodes, parameters, constants, tuple(inputs), output, _last_uses(nodes, output, functions), _largest(every),
+        independence(every, parameters, output), functions,
     )  # fmt: skip
 
 
@@ -286,11 +305,13 @@ def _largest(nodes: tuple[fx.Node, ...]) -> int:
     return max((value.numel() for value in values if isinstance(value, Tensor)), default=0)
 
 
-def _last_uses(nodes: tuple[fx.Node, ...], output: fx.Node) -> dict[fx.Node, tuple[fx.Node, ...]]:
+def _last_uses(
+    nodes: tuple[fx.Node, ...], output: fx.Node, functions: Mapping[fx.Node, ScalarFunction]
+) -> dict[fx.Node, tuple[fx.Node, ...]]:
     last: dict[fx.Node, fx.Node] = {}
     for node in nodes:
         last.setdefault(node, node)
-        for used in node.all_input_nodes:
+        for used in [functions[node].argument] if node in functions else node.all_input_nodes:
             if used.op == "call_function":
                 last[used] = node
     finished: dict[fx.Node, list[fx.Node]] = {}
@@ -300,17 +321,20 @@ def _last_uses(nodes: tuple[fx.Node, ...], output: fx.Node) -> dict[fx.Node, tup
     return {node: tuple(values) for node, values in finished.items()}
 
 
-def _apply(node: fx.Node, arguments: tuple[Any, ...], options: dict[str, Any], declared: torch.dtype | None) -> Any:
+def _apply(node: fx.Node, fetch: Callable[[fx.Node], Any], declared: torch.dtype | None) -> Any:
+    arguments: Any = fx.node.map_arg(node.args, fetch)
+    options: Any = dict(fx.node.map_arg(node.kwargs, fetch))
     target: Any = node.target
     if target is operator.getitem:
         return arguments[0][arguments[1]]
     if "_assert" in str(target):
         return None  # guards of the traced shapes and dtypes, which hold for the value at t = 0
-    if not any(isinstance(leaf, Jet) for leaf in pytree.tree_leaves((arguments, options))):
+    jet = next((leaf for leaf in pytree.tree_leaves((arguments, options)) if isinstance(leaf, Jet)), None)
+    if jet is None:
         return target(*arguments, **options)
     if target is aten._to_copy.default and _keeps_declared(options.get("dtype"), declared):
         options.pop("dtype")
-    found = RULES.get(target)
+    found = rule_of(target, type(jet))
     if found is None:
         raise TaylorError(f"operation {target} has no Taylor rule ({_place(node)})")
     try:
@@ -319,6 +343,14 @@ def _apply(node: fx.Node, arguments: tuple[Any, ...], options: dict[str, Any], d
         raise
     except _FAILURES as e:
         raise TaylorError(f"operation {target}: its Taylor rule failed ({_place(node)}): {type(e).__name__}: {e}") from e
+
+
+def _differentiable(node: fx.Node, fetch: Callable[[fx.Node], Any]) -> Any:
+    """Compute an operation of tensors so that reverse mode can go back through it."""
+    target: Any = _DIFFERENTIABLE.get(node.target, node.target)
+    arguments: Any = fx.node.map_arg(node.args, fetch)
+    options: Any = fx.node.map_arg(node.kwargs, fetch)
+    return None if "_assert" in str(target) else target(*arguments, **options)
 
 
 def _keeps_declared(kind: torch.dtype | None, declared: torch.dtype | None) -> bool:

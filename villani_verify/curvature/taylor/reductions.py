@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from villani_verify.curvature.taylor import analytic
-from villani_verify.curvature.taylor.collapsed import CollapsedJet
 from villani_verify.curvature.taylor.jet import Jet, add, multiply, subtract, value_of
 from villani_verify.curvature.taylor.piecewise import absolute
 from villani_verify.curvature.taylor.table import RULES, aten, rule
@@ -30,8 +29,6 @@ def softmax(x: Jet, dim: int, half_to_float: bool = False) -> Jet:
 @rule(aten._log_softmax.default)
 def log_softmax(x: Jet, dim: int, half_to_float: bool = False) -> Jet:
     """`x` − m − log Σ e^{x − m}, for any m that is the same along the dimension."""
-    if isinstance(x, CollapsedJet):
-        return x.log_softmax(dim)
     centred = _centred(x, dim)
     total = centred.compose(analytic.exp).linear(lambda c: c.sum(dim, keepdim=True))
     return subtract(centred, total.compose(analytic.log))

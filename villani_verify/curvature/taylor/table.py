@@ -17,6 +17,12 @@ from villani_verify.errors import VillaniError
 
 Rule = Callable[..., Any]
 RULES: dict[Any, Rule] = {}
+OF_ONE_KIND: dict[tuple[type, Any], Rule] = {}
+"""(kind of jet, operation) → a rule that this kind has instead."""
+LINEAR: set[Any] = set()
+"""Operations that are linear, or affine, in all their tensors jointly: they have no second-order terms of their own."""
+ELEMENTWISE: set[Any] = set()
+"""Operations that apply one scalar function to each entry of a tensor, its other arguments being numbers."""
 aten = torch.ops.aten
 
 
@@ -24,18 +30,36 @@ class TaylorError(VillaniError):
     """A loss cannot be expanded by Taylor arithmetic: it cannot be exported, or an operation has no rule."""
 
 
-def rule(*operations: Any) -> Callable[[Rule], Rule]:
-    """Register a function as the rule of `operations`."""
+def rule(*operations: Any, kind: type[Jet] | None = None, affine: bool = False) -> Callable[[Rule], Rule]:
+    """Register a function as the rule of `operations`.
+
+    Args:
+        operations: which.
+        kind: of jets that have this rule instead of the general one.
+        affine: whether they are affine in all their tensors jointly.
+    """
 
     def register(function: Rule) -> Rule:
-        RULES.update(dict.fromkeys(operations, function))
+        for operation in operations:
+            if kind is None:
+                RULES[operation] = function
+            else:
+                OF_ONE_KIND[kind, operation] = function
         return function
 
+    if affine:
+        LINEAR.update(operations)
     return register
+
+
+def rule_of(operation: Any, kind: type) -> Rule | None:
+    """Return the rule of an operation for one kind of jet, if there is any."""
+    return OF_ONE_KIND.get((kind, operation)) or RULES.get(operation)
 
 
 def linear(*operations: Any) -> None:
     """Register operations that are linear in their first argument and have no jet elsewhere."""
+    LINEAR.update(operations)
     for operation in operations:
         RULES[operation] = _linear_rule(operation)
 
@@ -55,6 +79,7 @@ def elementwise(*operations: Any) -> Callable[[Callable[..., Any]], Callable[...
             return x.compose(scalar)
 
         rule(*operations)(apply)
+        ELEMENTWISE.update(operations)
         return series
 
     return register

@@ -19,8 +19,9 @@ import torch
 from torch import Tensor, fx
 
 from villani_verify.batches import Batch
-from villani_verify.curvature.taylor.collapsed import CollapsedJet, Columns
+from villani_verify.curvature.taylor.collapsed import CollapsedJet
 from villani_verify.curvature.taylor.program import Program, program_for
+from villani_verify.curvature.taylor.sources import inner
 from villani_verify.losses import LossFunction
 from villani_verify.points import Point
 
@@ -31,12 +32,14 @@ class Adjoints:
     Attributes:
         program: the graph of the loss.
         batch: of the shapes the program was exported with.
+        products: parameter → the only product that it appears in, at θ; filled by passes, see `collapsed.lines`.
     """
 
     def __init__(self, program: Program, point: Point, batch: Batch) -> None:
         """Run the program once forward and once backward."""
         self.program = program
         self.batch = batch
+        self.products: dict[str, Tensor] = {}
         self._of = program.adjoints(batch, point)
 
     def second_order(self, parameter: Callable[[str], Any], count: int, *, differentiable: bool = False) -> Tensor:
@@ -57,7 +60,7 @@ class Adjoints:
             if second is None:
                 self._of.pop(node, None)  # linear in what moves: it never has a source
             elif node in self._of:
-                totals.append(_inner(second, self._of[node]))
+                totals.append(inner(second, self._of[node]) if isinstance(second, Tensor) else second.inner(self._of[node]))
             return value.sourceless(independent=node in settled)
 
         result = self.program.run(self.batch, parameter, after=collect, differentiable=differentiable)
@@ -83,13 +86,3 @@ class BatchAdjoints:
         if self._kept is None:
             self._kept = Adjoints(program_for(self._loss, self._point, batch), self._point, batch)
         return self._kept
-
-
-def _inner(sources: Tensor | Columns, adjoint: Tensor) -> Tensor:
-    if isinstance(sources, Columns):
-        sources, adjoint = sources.values, adjoint[..., sources.places]
-    for dim in range(adjoint.dim()):
-        if sources.stride(dim + 1) == 0 and sources.shape[dim + 1] > 1:  # expanded: the same all along
-            sources, adjoint = sources.narrow(dim + 1, 0, 1), adjoint.sum(dim, keepdim=True, dtype=torch.float64)
-    # In pieces of one line: sums over a vocabulary in float32 would lose digits.
-    return torch.stack([(source * adjoint).sum(dtype=torch.float64) for source in sources])
