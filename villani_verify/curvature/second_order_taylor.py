@@ -47,8 +47,8 @@ class DirectionalForms:
 class SecondOrderTaylor:
     """vᵀ∇²L v = 2 [t²] L(θ + t v), by second-order jets over the exported graph of the loss.
 
-    A linear layer x Wᵀ costs three matrix products a probe, x_1 Wᵀ, x_0 Vᵀ and x_1 Vᵀ; a Hessian-vector product costs about six.
-    Samples of the Laplacian need fewer, see `laplacian_samples`. Memory: θ, one probe of the largest tensor, the adjoints of one
+    A linear layer x Wᵀ costs three matrix products a probe, x_1 Wᵀ, x_0 Vᵀ and x_1 Vᵀ, of which the last two are small where the rows
+    of V have patterns (`probe_signs`); a Hessian-vector product costs about six. Memory: θ, one probe of the largest tensor, the adjoints of one
     batch, and the live values of the forward pass for each probe of a pass.
 
     Attributes:
@@ -77,9 +77,8 @@ class SecondOrderTaylor:
         """Return independent samples of mean ΔL(θ), cheaper than quadratic forms and with less variance; see `Engine`.
 
         A quadratic form is Σ_ij v_i v_j H_ij, and only i = j counts in the mean. Of a parameter W that appears once, in a product
-        x Wᵀ, the terms x_1 Vᵀ have mean zero, since x does not depend on W: they are left out. What remains of V is x_0 Vᵀ,
-        of which only the covariance (x_0 x_0ᵀ) ⊗ I enters the mean: with fewer tokens than features it is drawn directly. That
-        leaves one matrix product with W for each sample.
+        x Wᵀ, the terms x_1 Vᵀ have mean zero, since x does not depend on W: they are left out. Of a matrix whose rows are looked up
+        first, as tied embeddings are, those of the rows that were looked up are kept.
         """
         return _weighted_forms(landscape, point, seed, indices, independent=True, rounding=self.rounding)
 
