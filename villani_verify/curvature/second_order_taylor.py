@@ -47,9 +47,9 @@ class DirectionalForms:
 class SecondOrderTaylor:
     """vᵀ∇²L v = 2 [t²] L(θ + t v), by second-order jets over the exported graph of the loss.
 
-    A linear layer x Wᵀ costs three matrix products a probe, x_1 Wᵀ, x_0 Vᵀ and x_1 Vᵀ, of which the last two are small where the rows
-    of V have patterns (`probe_signs`); a Hessian-vector product costs about six. Memory: θ, one probe of the largest tensor, the adjoints of one
-    batch, and the live values of the forward pass for each probe of a pass.
+    A linear layer x Wᵀ costs three matrix products a probe, x_1 Wᵀ, x_0 Vᵀ and x_1 Vᵀ, of which the last two are small where the
+    rows of V have patterns (`probe_signs`); a Hessian-vector product costs about six. Memory: θ, one probe of the largest tensor,
+    the adjoints of one batch, and the live values of the forward pass for each probe of a pass.
 
     Attributes:
         rounding: dtype to which samples of the Laplacian round the factors of their large matrix products; None for no rounding.
