@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -156,6 +157,17 @@ def test_sequences_are_cut_until_several_probes_share_a_pass(monkeypatch: pytest
     made.clear()
     assert forms(landscape, indices=range(6)) == pytest.approx(expected, rel=1e-11)
     assert made == [1] * 5
+
+
+@pytest.mark.parametrize(("free", "expected"), [(80 << 30, 10 << 28), (1 << 20, 1 << 26)])
+def test_a_gpu_has_room_for_what_its_free_memory_allows(free: int, expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free - (3 << 10), 80 << 30))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 5 << 10)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 2 << 10)
+    subject: Any = SimpleNamespace(device=torch.device("cuda"), dtype=torch.float32)
+    assert second_order_taylor._room(subject) == expected
+    subject.device = torch.device("cpu")
+    assert second_order_taylor._room(subject) == 1 << 26
 
 
 def test_rows_of_other_data_stay_together(monkeypatch: pytest.MonkeyPatch) -> None:
