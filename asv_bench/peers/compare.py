@@ -15,12 +15,16 @@ from typing import Any
 
 import torch
 from contenders import CONTENDERS, SEED
+from torch.utils.flop_counter import FlopCounterMode
 
 from villani_verify.cli.allocator import keep_freed_memory
 from villani_verify.environment import peak_memory_bytes
 from villani_verify.landscape import Landscape
 from villani_verify.landscapes.request import LandscapeRequest
 
+# The literature's cost of a form by Taylor arithmetic: three matrix products for each one of the forward pass.
+PRODUCTS = 3
+SIDE = {"cpu": 2048, "cuda": 8192}  # of the square matrices that show how fast products can be
 NOT_FORMS = ("forward pass", "taylor, samples", "taylor, bfloat16", "taylor, sums of 8")
 
 
@@ -59,6 +63,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--contenders", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS))
     parser.add_argument("--reference", choices=["float64", "none"], default="float64")
     parser.add_argument("--allocator", choices=["kept", "default"], default="kept", help="memory freed is kept, for all alike")
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda with a GPU (default cpu)")
+    parser.add_argument("--products", choices=["float32", "tf32"], default="float32", help="of float32 matrices (default float32)")
     parser.add_argument("--json")
     parser.add_argument("--contender", choices=list(CONTENDERS), help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
@@ -68,7 +74,7 @@ def load(options: argparse.Namespace, dtype: str | None = None) -> Landscape:
     """Return the landscape with one batch."""
     return LandscapeRequest(
         landscape=options.landscape, sequences=options.sequences, sequence_length=options.sequence_length,
-        dataset=options.text, tokenizer=options.tokenizer, dtype=dtype,
+        dataset=options.text, tokenizer=options.tokenizer, dtype=dtype, device=options.device,
     ).load()  # fmt: skip
 
 
@@ -76,6 +82,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Time one contender in this process."""
     if options.allocator == "kept":
         keep_freed_memory()
+    torch.set_float32_matmul_precision("high" if options.products == "tf32" else "highest")
     landscape = load(options)
     forms = CONTENDERS[options.contender](landscape)
     indices = range(options.probes)
@@ -83,9 +90,27 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     seconds = []
     for _ in range(options.calls):
         started = time.perf_counter()
-        found = forms(indices)
+        found = forms(indices)  # numbers of Python, so that a GPU has finished
         seconds.append((time.perf_counter() - started) / options.probes)
-    return {"seconds": seconds, "forms": found, "peak_memory_bytes": peak_memory_bytes(landscape.device)}
+    memory = peak_memory_bytes(landscape.device)
+    with FlopCounterMode(display=False) as counter:
+        landscape.loss(landscape.initial)
+    rate = PRODUCTS * counter.get_total_flops() / statistics.median(seconds)
+    return {
+        "seconds": seconds, "forms": found, "peak_memory_bytes": memory, "of_the_ceiling": rate / fastest_products(landscape.device)
+    }  # fmt: skip
+
+
+def fastest_products(device: torch.device) -> float:
+    """Return the operations per second of a product of large square matrices, the fastest of several."""
+    side = SIDE[device.type]
+    a = torch.ones(side, side, device=device)
+    best = 0.0
+    for _ in range(5):
+        started = time.perf_counter()
+        float((a @ a)[0, 0])
+        best = max(best, 2 * side**3 / (time.perf_counter() - started))
+    return best
 
 
 def child(name: str, arguments: Sequence[str]) -> dict[str, Any]:
@@ -119,6 +144,7 @@ def summary(name: str, rows: Sequence[dict[str, Any]], reference: Sequence[float
         "seconds_per_probe": statistics.median(s for row in rows for s in row["seconds"]),
         "peak_memory_bytes": statistics.median(row["peak_memory_bytes"] for row in rows),
     }
+    found["of_the_ceiling"] = statistics.median(row["of_the_ceiling"] for row in rows)
     found["standard_deviation"] = statistics.stdev(rows[0]["forms"]) if len(set(rows[0]["forms"])) > 1 else None
     if reference is not None and name not in NOT_FORMS:
         found["relative_error"] = max(abs(a - b) / abs(b) for a, b in zip(rows[0]["forms"], reference, strict=False))
@@ -129,14 +155,16 @@ def show(table: dict[str, dict[str, Any]], options: argparse.Namespace) -> None:
     """Print the table."""
     print(f"{options.landscape}, {options.sequences} x {options.sequence_length} tokens, {options.probes} probes a call")
     unit = table.get("forward pass", {}).get("seconds_per_probe")
-    print(f"{'':22}{'s/probe':>9}{'forward passes':>16}{'peak GB':>9}{'relative error':>16}")
+    print(f"{'':22}{'s/probe':>9}{'forward passes':>16}{'peak GB':>9}{'of the ceiling':>16}{'relative error':>16}")
     for name, row in table.items():
         if "error" in row:
             print(f"{name:22}{row['error']}")
             continue
         passes = f"{row['seconds_per_probe'] / unit:.2f}" if unit else ""
         error = f"{row['relative_error']:.1e}" if "relative_error" in row else ""
-        print(f"{name:22}{row['seconds_per_probe']:>9.4f}{passes:>16}{row['peak_memory_bytes'] / 1e9:>9.2f}{error:>16}")
+        ceiling = "" if name == "forward pass" else f"{row['of_the_ceiling']:.0%}"
+        memory = row["peak_memory_bytes"] / 1e9
+        print(f"{name:22}{row['seconds_per_probe']:>9.4f}{passes:>16}{memory:>9.2f}{ceiling:>16}{error:>16}")
 
 
 if __name__ == "__main__":

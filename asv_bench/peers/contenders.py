@@ -110,7 +110,7 @@ def pyhessian_object(landscape: Landscape) -> tuple[nn.Module, Any]:
     from pyhessian import hessian
 
     model, tokens, targets = parts(landscape)
-    return model, hessian(model, nn.CrossEntropyLoss(), data=(tokens, targets), cuda=False)
+    return model, hessian(model, nn.CrossEntropyLoss(), data=(tokens, targets), cuda=tokens.is_cuda)
 
 
 def pyhessian(landscape: Landscape) -> Forms:
