@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from villani_verify.curvature import probe_signs, second_order_taylor
+from villani_verify.curvature import pass_sizes, probe_signs
 from villani_verify.curvature.engine import ENGINES, engine_for
 from villani_verify.curvature.exact import exact_laplacian
 from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
@@ -140,7 +140,7 @@ def test_samples_belong_to_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = samples(landscape, range(5))
     assert samples(landscape, [4, 2]) == pytest.approx([whole[4], whole[2]], rel=1e-12)
     assert samples(landscape, range(5), seed=3) != pytest.approx(whole, rel=1e-3)
-    monkeypatch.setattr(second_order_taylor, "_MOST_PROBES_PER_PASS", 2)
+    monkeypatch.setattr(pass_sizes, "_MOST_PROBES_PER_PASS", 2)
     assert samples(landscape, range(5)) == pytest.approx(whole, rel=1e-12)
 
 

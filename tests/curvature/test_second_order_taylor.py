@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from villani_verify.curvature import probe_signs, second_order_taylor
+from villani_verify.curvature import pass_sizes, probe_signs
 from villani_verify.curvature.double_backward import DoubleBackward
 from villani_verify.curvature.gradient import loss_and_gradient
 from villani_verify.curvature.probe_signs import probe_of
@@ -91,7 +91,7 @@ def test_a_group_is_the_mean_of_its_probes(patterns: int, monkeypatch: pytest.Mo
 def test_the_chunk_does_not_change_the_numbers(probes_per_pass: int, monkeypatch: pytest.MonkeyPatch) -> None:
     landscape = LandscapeRequest(landscape="gpt-neo-tiny", sequences=1).load()
     whole = forms(landscape, indices=range(5))
-    monkeypatch.setattr(second_order_taylor, "_MOST_PROBES_PER_PASS", probes_per_pass)
+    monkeypatch.setattr(pass_sizes, "_MOST_PROBES_PER_PASS", probes_per_pass)
     assert forms(landscape, indices=range(5)) == pytest.approx(whole, rel=1e-12)
 
 
@@ -147,13 +147,13 @@ def test_sequences_are_cut_until_several_probes_share_a_pass(monkeypatch: pytest
 
     monkeypatch.setattr(Program, "adjoints", counted)
     # Room for four probes with all five sequences, so for eight with two or three; six need two passes.
-    monkeypatch.setattr(second_order_taylor, "_NUMBERS_PER_PASS", 4 * largest)
-    monkeypatch.setattr(second_order_taylor, "_MOST_PROBES_PER_PASS", 4)
+    monkeypatch.setattr(pass_sizes, "_NUMBERS_PER_PASS", 4 * largest)
+    monkeypatch.setattr(pass_sizes, "_MOST_PROBES_PER_PASS", 4)
     assert forms(landscape, indices=range(6)) == pytest.approx(expected, rel=1e-11)
     assert made == [2, 3]  # the two passes of a batch share its adjoints
     found = ENGINE.laplacian_samples(landscape, landscape.initial, seed=3, indices=range(6))
     assert found == pytest.approx(samples, rel=1e-11)
-    monkeypatch.setattr(second_order_taylor, "_NUMBERS_PER_PASS", 1)
+    monkeypatch.setattr(pass_sizes, "_NUMBERS_PER_PASS", 1)
     made.clear()
     assert forms(landscape, indices=range(6)) == pytest.approx(expected, rel=1e-11)
     assert made == [1] * 5
@@ -165,9 +165,9 @@ def test_a_gpu_has_room_for_what_its_free_memory_allows(free: int, expected: int
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 5 << 10)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 2 << 10)
     subject: Any = SimpleNamespace(device=torch.device("cuda"), dtype=torch.float32)
-    assert second_order_taylor._room(subject) == expected
+    assert pass_sizes._room(subject) == expected
     subject.device = torch.device("cpu")
-    assert second_order_taylor._room(subject) == 1 << 26
+    assert pass_sizes._room(subject) == 1 << 26
 
 
 def test_rows_of_other_data_stay_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +176,7 @@ def test_rows_of_other_data_stay_together(monkeypatch: pytest.MonkeyPatch) -> No
     module = torch.nn.Linear(3, 2, dtype=F64)
     landscape = Landscape.from_module(module, lambda out, target: out.std(0).sum() + out.square().mean(), [(x, x)])
     expected = forms(landscape)
-    monkeypatch.setattr(second_order_taylor, "_NUMBERS_PER_PASS", 1)
+    monkeypatch.setattr(pass_sizes, "_NUMBERS_PER_PASS", 1)
     assert forms(landscape) == pytest.approx(expected, rel=1e-12)
 
 

@@ -40,17 +40,27 @@ def _independent(name: str, place: int, like: Tensor, shape: Shape, *, seed: int
     return stacked_signs(f"{name} times batch {place}", shape, seed=seed, indices=indices, like=like)
 
 
-class RecordingProbe(AddressedProbe):
-    """A probe that notes what it is asked for.
+class _VectorProbe(AddressedProbe):
+    """A probe whose signs are parts of one vector, in which a sample is to be quadratic.
 
     Attributes:
         place: number of the batch.
     """
 
+    def __init__(self, name: str, like: Tensor, place: int, indices: Sequence[int]) -> None:
+        super().__init__(name, like, 0, indices)
+        self.place = place
+
+    def patterned(self, dtype: torch.dtype) -> None:
+        """Parts of a vector are not products of others."""
+
+
+class RecordingProbe(_VectorProbe):
+    """A probe that notes what it is asked for."""
+
     def __init__(self, name: str, like: Tensor, place: int, requests: Requests) -> None:
         """Take the parameter, the number of the batch, and where to note."""
-        super().__init__(name, like, 0, (0,))
-        self.place = place
+        super().__init__(name, like, place, (0,))
         self._requests = requests
 
     def stacked(self, lines: range) -> Tensor:
@@ -58,13 +68,10 @@ class RecordingProbe(AddressedProbe):
         self._requests.whole.add(self.name)
         return super().stacked(lines)
 
-    def patterned(self, dtype: torch.dtype) -> None:
-        """The signs are one vector, in which the sample is to be quadratic: they are not products of others."""
-
     def noise(self, lines: range, shape: Shape) -> Tensor:
         """Return signs that are independent of everything else."""
         self._requests.noise[self.name, self.place] = shape
-        return _independent(self.name, self.place, self.like, shape, seed=0, indices=[0 for _ in lines])
+        return _independent(self.name, self.place, self.like, shape, seed=self.seed, indices=[self.indices[k] for k in lines])
 
     def _rows_of(self, distinct: Tensor) -> Tensor:
         known = self._requests.rows.get(self.name)
@@ -72,25 +79,17 @@ class RecordingProbe(AddressedProbe):
         return super()._rows_of(distinct)
 
 
-class GivenProbe(AddressedProbe):
-    """A probe whose answers are parts of vectors.
-
-    Attributes:
-        place: number of the batch.
-    """
+class GivenProbe(_VectorProbe):
+    """A probe whose answers are parts of given vectors."""
 
     def __init__(self, name: str, like: Tensor, place: int, parts: Parts) -> None:
         """Take the parameter, the number of the batch, and the parts of K vectors."""
-        super().__init__(name, like, 0, range(parts.count))
-        self.place = place
+        super().__init__(name, like, place, range(parts.count))
         self._parts = parts
 
     def stacked(self, lines: range) -> Tensor:
         """Return the directions of some lines."""
         return self._parts.whole[self.name][lines.start : lines.stop]
-
-    def patterned(self, dtype: torch.dtype) -> None:
-        """Vectors are of any kind; see `RecordingProbe`."""
 
     def noise(self, lines: range, shape: Shape) -> Tensor:
         """Return the noise that stands for some lines' direction."""

@@ -116,4 +116,4 @@ def rows_of_probes(
 
 def probe_of(point: Mapping[str, Tensor], *, seed: int, index: int) -> dict[str, Tensor]:
     """Return the whole probe `index` for every tensor of `point`."""
-    return {name: stacked_probes(name, t.shape, seed=seed, indices=(index,), like=t)[0] for name, t in point.items()}
+    return {name: probe_signs(name, t.shape, seed=seed, index=index, like=t) for name, t in point.items()}

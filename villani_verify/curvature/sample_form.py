@@ -9,7 +9,6 @@ from torch import Tensor
 
 from villani_verify.curvature.addressed_probe import AddressedProbe
 from villani_verify.curvature.noise import GivenProbe, NoiseVectors, RecordingProbe, Requests
-from villani_verify.curvature.taylor.collapsed import lines
 from villani_verify.curvature.taylor.program import largest_value
 from villani_verify.curvature.taylor.weighted import BatchAdjoints
 from villani_verify.landscape import Landscape
@@ -96,5 +95,5 @@ class SampleForm:
         self, place: int, probe: Callable[[str, Tensor], AddressedProbe], count: int, *, differentiable: bool = False
     ) -> Tensor:
         adjoints = self._adjoints.of(self._landscape.batches[place])
-        jets = lines(self._point, probe, groups=count, independent=adjoints.program.independence.names)
+        jets = adjoints.lines(probe, count, sampled=True)
         return adjoints.second_order(jets, count, differentiable=differentiable)

@@ -10,27 +10,17 @@ from torch import Tensor
 
 from villani_verify.curvature.addressed_probe import AddressedProbe
 from villani_verify.curvature.hessian_form import HessianForm
+from villani_verify.curvature.pass_sizes import pass_sizes
 from villani_verify.curvature.rounding import fast_product_dtype
 from villani_verify.curvature.sample_form import SampleForm
 from villani_verify.curvature.sums import sum_or_nan
 from villani_verify.curvature.taylor.collapsed import CollapsedJet, lines
-from villani_verify.curvature.taylor.program import AdjointError, Program, largest_value, program_for
+from villani_verify.curvature.taylor.program import AdjointError, Program, program_for
 from villani_verify.curvature.taylor.weighted import BatchAdjoints
 from villani_verify.curvature.trace_form import TraceForm
 from villani_verify.landscape import Landscape
 from villani_verify.memory import in_passes
 from villani_verify.points import Point, StoredPoint
-
-# Numbers in the largest tensor of a pass, all probes together: a gigabyte in float32 for a language model's logits, with
-# what is derived from them. Half as many would take 15 % more time.
-_NUMBERS_PER_PASS = 1 << 26
-# Where parameters stay in their files memory is short.
-_NUMBERS_PER_PASS_STORED = 1 << 25
-# Tensors of that size that a pass has at the same time, at most, with some left over.
-_COPIES = 8
-_MOST_PROBES_PER_PASS = 64
-# Sequences are cut into smaller batches until so many probes share a pass.
-_FEWEST_PROBES_PER_PASS = 8
 
 
 @dataclass(frozen=True)
@@ -82,7 +72,7 @@ class SecondOrderTaylor:
         x Wᵀ, the terms x_1 Vᵀ have mean zero, since x does not depend on W: they are left out. Of a matrix whose rows are looked up
         first, as tied embeddings are, those of the rows that were looked up are kept.
         """
-        return _weighted_forms(landscape, point, seed, indices, independent=True, rounding=self.rounding)
+        return _weighted_forms(landscape, point, seed, indices, sampled=True, rounding=self.rounding)
 
     def trace_form(self, landscape: Landscape, point: Point) -> TraceForm:
         """Return the matrix that samples of the Laplacian are forms of, or without a backward pass the Hessian; see `Engine`."""
@@ -120,32 +110,9 @@ class SecondOrderTaylor:
             slopes.extend(first)
             forms.extend(second)
 
-        small, per_pass = _sizes(landscape, point)
+        small, per_pass = pass_sizes(landscape, point)
         in_passes(one_pass, small, indices, per_pass=per_pass, least=group)
         return DirectionalForms(tuple(slopes), tuple(forms))
-
-
-def _sizes(landscape: Landscape, point: Point) -> tuple[Landscape, int]:
-    """Return the landscape, in smaller batches if need be, and the probes for which a pass has room."""
-    largest = largest_value(landscape.loss_function, point, landscape.batches)
-    numbers = _NUMBERS_PER_PASS_STORED if isinstance(point, StoredPoint) else _room(landscape)
-    # Sequences of a language model do not see each other; what else a batch is may not be a mean over its rows.
-    while numbers < _FEWEST_PROBES_PER_PASS * largest and all(isinstance(batch, Tensor) for batch in landscape.batches):
-        smaller = landscape.halved()
-        if smaller is None:
-            break
-        landscape, largest = smaller, -(-largest // 2)
-    return landscape, min(_MOST_PROBES_PER_PASS, numbers // largest)
-
-
-def _room(landscape: Landscape) -> int:
-    """Return how many numbers the largest tensor of a pass may have: on a GPU as its free memory allows."""
-    if landscape.device.type != "cuda":
-        return _NUMBERS_PER_PASS
-    free, _ = torch.cuda.mem_get_info(landscape.device)
-    # What the allocator keeps for the process counts as used there, but is free for a pass.
-    kept = torch.cuda.memory_reserved(landscape.device) - torch.cuda.memory_allocated(landscape.device)
-    return max(_NUMBERS_PER_PASS, (free + kept) // (_COPIES * landscape.dtype.itemsize))
 
 
 def _weighted_forms(
@@ -154,18 +121,18 @@ def _weighted_forms(
     seed: int,
     indices: Sequence[int],
     *,
-    independent: bool = False,
+    sampled: bool = False,
     rounding: torch.dtype | None = None,
 ) -> list[float]:
     """Return twice the second-order coefficients of L, one for each probe, by adjoints, or carried where those need too much."""
     if isinstance(point, StoredPoint):
         return _carried_forms(landscape, point, seed, indices)
-    small, per_pass = _sizes(landscape, point)
+    small, per_pass = pass_sizes(landscape, point)
     of_batches: list[list[float]] = []
     try:
         for weight, batch in small.weighted_batches():
             alone = replace(small, batches=(batch,), batch_weights=(1.0,))
-            forms = _forms_of_batch(alone, point, seed, indices, per_pass, independent=independent, rounding=rounding)
+            forms = _forms_of_batch(alone, point, seed, indices, per_pass, sampled=sampled, rounding=rounding)
             of_batches.append([weight * form for form in forms])
     except AdjointError:
         return _carried_forms(landscape, point, seed, indices)
@@ -179,7 +146,7 @@ def _forms_of_batch(
     indices: Sequence[int],
     per_pass: int,
     *,
-    independent: bool,
+    sampled: bool,
     rounding: torch.dtype | None,
 ) -> list[float]:
     """Return twice the second-order coefficients of an only batch; all passes share its adjoints."""
@@ -190,12 +157,7 @@ def _forms_of_batch(
         rows = []
         for weight, batch in smaller.weighted_batches():
             of_batch = adjoints.of(batch)
-            single = of_batch.program.independence.names
-            names = single if independent else frozenset()
-            probes = lines(
-                point, _drawn(seed, chunk), groups=len(chunk), independent=names, rounding=rounding,
-                single=single, products=of_batch.products,
-            )  # fmt: skip
+            probes = of_batch.lines(_drawn(seed, chunk), len(chunk), sampled=sampled, rounding=rounding)
             rows.append([2 * weight * float(x) for x in of_batch.second_order(probes, len(chunk))])
         forms.extend(sum_or_nan(column) for column in zip(*rows, strict=True))
 

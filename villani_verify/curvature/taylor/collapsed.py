@@ -283,12 +283,12 @@ class CollapsedJet(Jet):
         def first() -> Tensor:
             return vmap(apply)(*(j.tangents for j in jets))
 
-        wanted = all(isinstance(j.first, Directions | Tensor) for j in jets)
+        put_off = any(isinstance(j.first, Later) for j in jets)
         second = None
         if any(j.second is not None for j in jets):
             groups = jets[0].groups
             second = vmap(apply)(*(_zeros(groups, j.value) if j.second is None else j.second for j in jets))
-        return CollapsedJet(function(*map(value_of, parts)), first() if wanted else Later(first), second, jets[0].groups)
+        return CollapsedJet(function(*map(value_of, parts)), Later(first) if put_off else first(), second, jets[0].groups)
 
     def _summed_squares(self) -> Tensor:
         tangents = self.tangents

@@ -7,9 +7,6 @@ c_k = a_1[k] − Σ w a_1[k], sums along the dimension,
     softmax:        w c_k  and  w (a_2 − Σ w a_2) + ½ w Σ_k (c_k² − Σ w c_k²),
 
 since y = e^{log y} has y_1 = y (log y)_1 and y_2 = y ((log y)_2 + ½ (log y)_1²).
-
-Before a mean is taken, the coefficient at the largest value is taken away: where one weight is nearly 1 the mean is nearly that
-coefficient, and what is left of it would be rounding.
 """
 
 from __future__ import annotations
@@ -22,6 +19,7 @@ from torch import Tensor
 from villani_verify.curvature.taylor.collapsed import CollapsedJet
 from villani_verify.curvature.taylor.directions import Later
 from villani_verify.curvature.taylor.products import matrix_product_of
+from villani_verify.curvature.taylor.reductions import without_mean
 from villani_verify.curvature.taylor.table import RULES, aten, rule
 
 # Numbers of a block that stays in a processor's cache while all passes over it are made: a megabyte in float32.
@@ -81,7 +79,7 @@ class _Weights:
 
     def centred(self, stack: Tensor) -> Tensor:
         """Return c − Σ w c for each tensor c of a stack."""
-        return _centred(stack, self._weights, self._largest.expand(len(stack), *self._largest.shape), self.along)
+        return without_mean(stack, self._weights, self._largest.expand(len(stack), *self._largest.shape), self.along)
 
     def spread(self, stack: Tensor) -> Tensor:
         """Return Σ w (c − Σ w c)² for each tensor c of a stack, of size 1 along the dimension."""
@@ -95,10 +93,5 @@ class _Weights:
 
 
 def _spread(rows: Tensor, weights: Tensor, largest: Tensor) -> Tensor:
-    centred = _centred(rows, weights, largest, -1)
+    centred = without_mean(rows, weights, largest, -1)
     return torch.linalg.vecdot(centred * weights, centred, dim=-1)
-
-
-def _centred(c: Tensor, weights: Tensor, largest: Tensor, along: int) -> Tensor:
-    shifted = c - c.gather(along, largest)
-    return shifted.sub_(torch.linalg.vecdot(weights, shifted, dim=along).unsqueeze(along))

@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx
-from torch.utils import _pytree as pytree
 
 from villani_verify.curvature.taylor.table import ELEMENTWISE, aten
 from villani_verify.curvature.taylor.univariate import UnivariateJet
@@ -85,8 +84,7 @@ def _argument(node: fx.Node, arguments: Mapping[fx.Node, fx.Node]) -> fx.Node | 
     if node.target not in ELEMENTWISE and node.target not in _ARITHMETIC:
         return None
     used = {arguments.get(n, n) for n in node.all_input_nodes}
-    tensors = [n for n in pytree.tree_leaves((node.args, node.kwargs)) if isinstance(n, fx.Node | Tensor)]
-    if len(used) != 1 or any(isinstance(n, Tensor) for n in tensors):
+    if len(used) != 1:
         return None
     (argument,) = used
     return argument if _kind(argument) == _kind(node) is not None else None

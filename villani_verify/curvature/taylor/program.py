@@ -28,8 +28,8 @@ from villani_verify.curvature.taylor import collapsed_rules, piecewise, products
 from villani_verify.curvature.taylor.collapsed import CollapsedJet
 from villani_verify.curvature.taylor.independence import Independence, independence
 from villani_verify.curvature.taylor.jet import Jet
-from villani_verify.curvature.taylor.pointwise import ScalarFunction, scalar_functions
-from villani_verify.curvature.taylor.table import LINEAR, TaylorError, aten, rule_of
+from villani_verify.curvature.taylor.pointwise import Apply, ScalarFunction, scalar_functions
+from villani_verify.curvature.taylor.table import AFFINE, TaylorError, aten, rule_of
 from villani_verify.losses import LossFunction
 from villani_verify.memory import is_out_of_memory
 from villani_verify.points import Point, StoredPoint, templates_of
@@ -105,24 +105,23 @@ class Program:
         def fetch(node: fx.Node) -> Any:
             return parameter(self.parameters[node]) if node in self.parameters else values[node]
 
+        def apply(node: fx.Node, known: Callable[[fx.Node], Any]) -> Any:
+            return _apply(node, known, declared)
+
         with torch.set_grad_enabled(differentiable):
             for node in self.nodes:
-                values[node] = self._value(node, fetch, declared)
+                values[node] = self._value(node, fetch, apply)
                 if after is not None:
                     values[node] = after(node, values[node])
                 for finished in self.last_use.get(node, ()):
                     values.pop(finished, None)
             return fetch(self.output)
 
-    def _value(self, node: fx.Node, fetch: Callable[[fx.Node], Any], declared: torch.dtype | None) -> Any:
+    def _value(self, node: fx.Node, fetch: Callable[[fx.Node], Any], apply: Apply) -> Any:
         function = self.functions.get(node)
         if function is None:
-            return _apply(node, fetch, declared)
+            return apply(node, fetch)
         x = fetch(function.argument)
-
-        def apply(inner: fx.Node, known: Callable[[fx.Node], Any]) -> Any:
-            return _apply(inner, known, declared)
-
         if isinstance(x, CollapsedJet):
             return x.compose(lambda a, order: function.series(a, order, apply))
         return function.of(x, apply)
@@ -154,16 +153,11 @@ class Program:
         values.update({node: point[name].detach().requires_grad_() for node, name in self.parameters.items()})
         with torch.enable_grad():
             for node in self.nodes:
-                function = self.functions.get(node)
-                fetch = values.__getitem__
-                if function is None:
-                    values[node] = _differentiable(node, fetch)
-                else:
-                    values[node] = function.of(fetch(function.argument), _differentiable)
+                values[node] = self._value(node, values.__getitem__, _differentiable)
         results: dict[int, fx.Node] = {}
         for node in self.nodes:  # two nodes may give one tensor, whose adjoint counts once
             # Views of a parameter have no source, and their adjoint is as large as the parameter.
-            without_source = node in self.independence.views or (node.target in LINEAR and node not in self.functions)
+            without_source = node in self.independence.views or (node.target in AFFINE and node not in self.functions)
             if not without_source and isinstance(values[node], Tensor) and values[node].requires_grad:
                 results.setdefault(id(values[node]), node)
         loss = values[self.output]

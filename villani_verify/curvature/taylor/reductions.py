@@ -126,18 +126,21 @@ def _linear(x: Any, function: Callable[[Tensor], Tensor]) -> Any:
 def _centred(x: Jet, dim: int) -> Jet:
     """`x` − m, where m(t) is the largest value at t = 0 and in every higher order the mean by the weights softmax(x_0).
 
-    So the second-order terms sum (a_1 − mean)² and not a_1², from which mean² would have to be taken away again. Before that the
-    coefficient at the largest value is taken away: where one weight is nearly 1 the mean is nearly that coefficient, and what
-    is left of it would be rounding.
+    So the second-order terms sum (a_1 − mean)² and not a_1², from which mean² would have to be taken away again.
     """
     weights = torch.softmax(x.value, dim)
     largest, place = x.value.max(dim, keepdim=True)
+    return x.affine(lambda c: c - largest, lambda c: without_mean(c, weights, place, dim))
 
-    def without_mean(c: Tensor) -> Tensor:
-        shifted = c - c.gather(dim, place)
-        return shifted - (weights * shifted).sum(dim, keepdim=True)
 
-    return x.affine(lambda c: c - largest, without_mean)
+def without_mean(c: Tensor, weights: Tensor, place: Tensor, dim: int) -> Tensor:
+    """Return c − Σ w c along a dimension, for weights that add up to one there.
+
+    Before the mean is taken, the coefficient at `place`, where the weight is largest, is taken away: where that is nearly 1 the
+    mean is nearly this coefficient, and what is left of it would be rounding.
+    """
+    shifted = c - c.gather(dim, place)
+    return shifted.sub_(torch.linalg.vecdot(weights, shifted, dim=dim).unsqueeze(dim))
 
 
 def _mean_square(x: Jet, dims: Sequence[int]) -> Jet:

@@ -19,8 +19,8 @@ Rule = Callable[..., Any]
 RULES: dict[Any, Rule] = {}
 OF_ONE_KIND: dict[tuple[type, Any], Rule] = {}
 """(kind of jet, operation) → a rule that this kind has instead."""
-LINEAR: set[Any] = set()
-"""Operations that are linear, or affine, in all their tensors jointly: they have no second-order terms of their own."""
+AFFINE: set[Any] = set()
+"""Operations that are affine in all their tensors jointly: they have no second-order terms of their own."""
 ELEMENTWISE: set[Any] = set()
 """Operations that apply one scalar function to each entry of a tensor, its other arguments being numbers."""
 aten = torch.ops.aten
@@ -48,7 +48,7 @@ def rule(*operations: Any, kind: type[Jet] | None = None, affine: bool = False) 
         return function
 
     if affine:
-        LINEAR.update(operations)
+        AFFINE.update(operations)
     return register
 
 
@@ -59,7 +59,7 @@ def rule_of(operation: Any, kind: type) -> Rule | None:
 
 def linear(*operations: Any) -> None:
     """Register operations that are linear in their first argument and have no jet elsewhere."""
-    LINEAR.update(operations)
+    AFFINE.update(operations)
     for operation in operations:
         RULES[operation] = _linear_rule(operation)
 

@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, fx
 
 from villani_verify.batches import Batch
-from villani_verify.curvature.taylor.collapsed import CollapsedJet
+from villani_verify.curvature.addressed_probe import AddressedProbe
+from villani_verify.curvature.taylor.collapsed import CollapsedJet, lines
 from villani_verify.curvature.taylor.program import Program, program_for
 from villani_verify.curvature.taylor.sources import inner
 from villani_verify.losses import LossFunction
@@ -32,15 +33,32 @@ class Adjoints:
     Attributes:
         program: the graph of the loss.
         batch: of the shapes the program was exported with.
-        products: parameter → the only product that it appears in, at θ; filled by passes, see `collapsed.lines`.
     """
 
     def __init__(self, program: Program, point: Point, batch: Batch) -> None:
         """Run the program once forward and once backward."""
         self.program = program
         self.batch = batch
-        self.products: dict[str, Tensor] = {}
+        self._point = point
+        self._products: dict[str, Tensor] = {}
         self._of = program.adjoints(batch, point)
+
+    def lines(
+        self, probe: Callable[[str, Tensor], AddressedProbe], count: int, *, sampled: bool, rounding: torch.dtype | None = None
+    ) -> Callable[[str], CollapsedJet]:
+        """Return name ↦ θ + t v along `count` lines, for `second_order`; see `collapsed.lines`.
+
+        Args:
+            probe: (name, parameter) ↦ its directions.
+            count: K.
+            sampled: whether terms of mean zero are left out.
+            rounding: dtype of the factors of the products that these leave.
+        """
+        single = self.program.independence.names
+        independent = single if sampled else frozenset()
+        return lines(
+            self._point, probe, groups=count, independent=independent, rounding=rounding, single=single, products=self._products
+        )
 
     def second_order(self, parameter: Callable[[str], Any], count: int, *, differentiable: bool = False) -> Tensor:
         """Return L_2 along `count` lines, float64.

@@ -1,0 +1,48 @@
+"""How many probes of Taylor arithmetic share a pass, and how much of the data."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from villani_verify.curvature.taylor.program import largest_value
+from villani_verify.landscape import Landscape
+from villani_verify.points import Point, StoredPoint
+
+# Numbers in the largest tensor of a pass, all probes together: a gigabyte in float32 for a language model's logits, with
+# what is derived from them. Half as many would take 15 % more time.
+_NUMBERS_PER_PASS = 1 << 26
+# Where parameters stay in their files memory is short.
+_NUMBERS_PER_PASS_STORED = 1 << 25
+# Tensors of that size that a pass has at the same time, at most, with some left over.
+_COPIES = 8
+_MOST_PROBES_PER_PASS = 64
+# Sequences are cut into smaller batches until so many probes share a pass.
+_FEWEST_PROBES_PER_PASS = 8
+
+
+def pass_sizes(landscape: Landscape, point: Point) -> tuple[Landscape, int]:
+    """Return the landscape, in smaller batches if need be, and the probes for which a pass has room.
+
+    Raises:
+        TaylorError: if the loss cannot be exported.
+    """
+    largest = largest_value(landscape.loss_function, point, landscape.batches)
+    numbers = _NUMBERS_PER_PASS_STORED if isinstance(point, StoredPoint) else _room(landscape)
+    # Sequences of a language model do not see each other; what else a batch is may not be a mean over its rows.
+    while numbers < _FEWEST_PROBES_PER_PASS * largest and all(isinstance(batch, Tensor) for batch in landscape.batches):
+        smaller = landscape.halved()
+        if smaller is None:
+            break
+        landscape, largest = smaller, -(-largest // 2)
+    return landscape, min(_MOST_PROBES_PER_PASS, numbers // largest)
+
+
+def _room(landscape: Landscape) -> int:
+    """Return how many numbers the largest tensor of a pass may have: on a GPU as its free memory allows."""
+    if landscape.device.type != "cuda":
+        return _NUMBERS_PER_PASS
+    free, _ = torch.cuda.mem_get_info(landscape.device)
+    # What the allocator keeps for the process counts as used there, but is free for a pass.
+    kept = torch.cuda.memory_reserved(landscape.device) - torch.cuda.memory_allocated(landscape.device)
+    return max(_NUMBERS_PER_PASS, (free + kept) // (_COPIES * landscape.dtype.itemsize))
