@@ -170,6 +170,19 @@ def test_a_gpu_has_room_for_what_its_free_memory_allows(free: int, expected: int
     assert pass_sizes._room(subject) == 1 << 26
 
 
+def test_free_memory_changes_the_probes_of_a_pass_and_not_the_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With tied embeddings other batches give other samples."""
+    landscape = LandscapeRequest(landscape="gpt-neo-tiny", sequences=5, sequence_length=8).load()
+    largest = largest_value(landscape.loss_function, landscape.initial, landscape.batches)
+    monkeypatch.setattr(pass_sizes, "_NUMBERS_PER_PASS", 4 * largest)
+    found = []
+    for room in (4 * largest, 20 * largest):
+        monkeypatch.setattr(pass_sizes, "_room", lambda _, room=room: room)
+        small, per_pass = pass_sizes.pass_sizes(landscape, landscape.initial)
+        found.append(([len(batch) for batch in small.batches], per_pass))
+    assert found == [([2, 3], 8), ([2, 3], 40)]
+
+
 def test_rows_of_other_data_stay_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loss of a batch that is not of sequences may be no mean over its rows."""
     x = torch.randn(4, 3, generator=torch.Generator().manual_seed(0), dtype=F64)

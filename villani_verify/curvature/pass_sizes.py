@@ -28,14 +28,16 @@ def pass_sizes(landscape: Landscape, point: Point) -> tuple[Landscape, int]:
         TaylorError: if the loss cannot be exported.
     """
     largest = largest_value(landscape.loss_function, point, landscape.batches)
-    numbers = _NUMBERS_PER_PASS_STORED if isinstance(point, StoredPoint) else _room(landscape)
+    stored = isinstance(point, StoredPoint)
+    numbers = _NUMBERS_PER_PASS_STORED if stored else _NUMBERS_PER_PASS
+    # By the same number everywhere: samples of tied models change with the cut, and must not with a GPU's free memory.
     # Sequences of a language model do not see each other; what else a batch is may not be a mean over its rows.
     while numbers < _FEWEST_PROBES_PER_PASS * largest and all(isinstance(batch, Tensor) for batch in landscape.batches):
         smaller = landscape.halved()
         if smaller is None:
             break
         landscape, largest = smaller, -(-largest // 2)
-    return landscape, min(_MOST_PROBES_PER_PASS, numbers // largest)
+    return landscape, min(_MOST_PROBES_PER_PASS, (numbers if stored else _room(landscape)) // largest)
 
 
 def _room(landscape: Landscape) -> int:
