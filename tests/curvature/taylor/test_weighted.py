@@ -5,11 +5,14 @@ import torch
 from torch import Tensor
 
 from villani_verify.curvature.addressed_probe import AddressedProbe
+from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
 from villani_verify.curvature.taylor.collapsed import CollapsedJet
-from villani_verify.curvature.taylor.directions import Directions
+from villani_verify.curvature.taylor.directions import Directions, Later
 from villani_verify.curvature.taylor.program import program_for
+from villani_verify.curvature.taylor.table import AFFINE
 from villani_verify.curvature.taylor.weighted import Adjoints
 from villani_verify.landscape import Landscape
+from villani_verify.landscapes.request import LandscapeRequest
 
 F64 = torch.float64
 
@@ -45,9 +48,10 @@ def test_views_of_parameters_have_no_adjoint() -> None:
     """They would take as much memory as the parameters, and have no source."""
     one = Landscape.from_function(lambda x: (x.reshape(2, 3) @ x.reshape(3, 2).T.T).square().sum(), 6)
     program = program_for(one.loss_function, one.initial, None)
-    assert program.independence.views
+    views = {node for node in program.nodes if node.target in AFFINE}
+    assert {"permute", "view"} <= {node.name.rstrip("_0123456789") for node in views}
     found = program.adjoints(None, one.initial)
-    assert not program.independence.views & found.keys()
+    assert not views & found.keys()
     assert {node.name for node in found} == {"mm", "pow_1"}
 
 
@@ -64,3 +68,35 @@ def test_a_loss_that_does_not_move() -> None:
     one = Landscape.from_function(lambda x: x.new_tensor(5.0), 2)
     adjoints = Adjoints(program_for(one.loss_function, one.initial, None), one.initial, None)
     assert second_order(adjoints, one, 2).tolist() == [0.0, 0.0]
+
+
+def test_products_of_values_are_made_once_for_all_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = LandscapeRequest(landscape="gpt-neo-tiny", sequences=1).load()
+    (batch,) = subject.batches
+    adjoints = Adjoints(program_for(subject.loss_function, subject.initial, batch), subject.initial, batch)
+    seen: list[list[int]] = []
+    for seed in (1, 2):
+        probes = {n: AddressedProbe(n, t, seed=seed, indices=range(2)) for n, t in subject.initial.items()}
+        adjoints.second_order(adjoints.lines(lambda n, _, p=probes: p[n], 2, sampled=True), 2)
+        seen.append([id(product) for product in adjoints._products.values()])
+    # Six matrices in each of two blocks, and the head.
+    assert len(seen[0]) == 13
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("sampled", [True, False])
+def test_first_derivatives_of_log_probabilities_are_not_made(sampled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Later] = []
+    original = Later._all
+
+    def recorded(self: Later) -> Tensor:
+        made.append(self)
+        return original(self)
+
+    monkeypatch.setattr(Later, "_all", recorded)
+    subject, engine = LandscapeRequest(landscape="gpt-neo-tiny", sequences=1).load(), SecondOrderTaylor()
+    draw = engine.laplacian_samples if sampled else engine.quadratic_forms
+    draw(subject, subject.initial, seed=1, indices=range(2))
+    assert not made
+    engine.directional_forms(subject, subject.initial, seed=1, indices=range(2))
+    assert made  # v·∇L needs them

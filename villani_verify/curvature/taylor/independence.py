@@ -43,12 +43,10 @@ class Independence:
         names: of these parameters, and of those that are looked up first and multiplied with later, as tied embeddings are:
             of them only the rows that were looked up are not independent.
         path: the operations between them and the product, at which they are still nothing but themselves.
-        views: the operations after which any parameter is still nothing but itself.
     """
 
     names: frozenset[str]
     path: frozenset[fx.Node]
-    views: frozenset[fx.Node]
 
 
 def independence(nodes: tuple[fx.Node, ...], parameters: Mapping[fx.Node, str], output: fx.Node) -> Independence:
@@ -83,15 +81,7 @@ def independence(nodes: tuple[fx.Node, ...], parameters: Mapping[fx.Node, str], 
                 names.add(name)
                 path.update(passed)
             break
-    return Independence(frozenset(names), frozenset(path), _views(nodes, parameters, output))
-
-
-def _views(nodes: tuple[fx.Node, ...], parameters: Mapping[fx.Node, str], output: fx.Node) -> frozenset[fx.Node]:
-    views: set[Any] = set()
-    for node in nodes:
-        if node.target in _PASSED_THROUGH and (node.args[0] in parameters or node.args[0] in views) and node is not output:
-            views.add(node)
-    return frozenset(views)
+    return Independence(frozenset(names), frozenset(path))
 
 
 def _looked_up_first(uses: list[tuple[fx.Node, int]]) -> fx.Node | None:

@@ -54,7 +54,7 @@ class ScalarFunction:
         return list(self.of(UnivariateJet([x, torch.ones_like(x)], order), apply).coefficients)
 
 
-def scalar_functions(nodes: Sequence[fx.Node], output: fx.Node) -> tuple[dict[fx.Node, ScalarFunction], frozenset[fx.Node]]:
+def scalar_functions(nodes: Sequence[fx.Node]) -> tuple[dict[fx.Node, ScalarFunction], frozenset[fx.Node]]:
     """Find the scalar functions of a graph.
 
     Returns:
@@ -67,7 +67,7 @@ def scalar_functions(nodes: Sequence[fx.Node], output: fx.Node) -> tuple[dict[fx
             arguments[node] = argument
 
     def inner(node: fx.Node) -> bool:
-        return node is not output and all(arguments.get(user) is arguments[node] for user in node.users)
+        return all(arguments.get(user) is arguments[node] for user in node.users)
 
     functions: dict[fx.Node, ScalarFunction] = {}
     for node, argument in arguments.items():

@@ -129,7 +129,7 @@ class Program:
     def adjoints(self, batch: Batch, point: Point) -> dict[fx.Node, Tensor]:
         """Return ∂L/∂a for the tensor a that each operation gives, where L depends on it; one backward pass.
 
-        Those of parameters and of their views are left out, and those of affine operations, which have no source.
+        Those of parameters are left out, and those of affine operations, which have no source.
 
         Args:
             batch: of the shapes the program was exported with.
@@ -156,8 +156,8 @@ class Program:
                 values[node] = self._value(node, values.__getitem__, _differentiable)
         results: dict[int, fx.Node] = {}
         for node in self.nodes:  # two nodes may give one tensor, whose adjoint counts once
-            # Views of a parameter have no source, and their adjoint is as large as the parameter.
-            without_source = node in self.independence.views or (node.target in AFFINE and node not in self.functions)
+            # Among them the views of parameters, whose adjoints are as large as the parameters.
+            without_source = node.target in AFFINE and node not in self.functions
             if not without_source and isinstance(values[node], Tensor) and values[node].requires_grad:
                 results.setdefault(id(values[node]), node)
         loss = values[self.output]
@@ -285,7 +285,7 @@ def _program_of(exported: torch.export.ExportedProgram, names: list[str]) -> Pro
     every = tuple(n for n in exported.graph.nodes if n.op == "call_function")
     (result,) = exported.graph_signature.user_outputs
     output = next(n for n in exported.graph.nodes if n.name == result)
-    functions, within = scalar_functions(every, output)
+    functions, within = scalar_functions(every)
     nodes = tuple(n for n in every if n not in within)
     return Program(
         nodes, parameters, constants, tuple(inputs), output, _last_uses(nodes, output, functions), _largest(every),
