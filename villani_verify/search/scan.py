@@ -15,7 +15,9 @@ from villani_verify.landscape import Landscape
 from villani_verify.search.families import PointOf
 
 _ZOOMS = 8
-_BISECTIONS = 40
+# Each round of a section cuts an interval into 32 parts, in one vectorised pass: eight rounds are 40 bisections.
+_SECTIONS = 8
+_PARTS = 32
 # The common level that every bin is asked to reach, relative to the median of what the first grid saw.
 _LEVEL = 0.1
 
@@ -78,17 +80,20 @@ def low_points(landscape: Landscape, points: PointOf, edges: Sequence[float], *,
 def _crossings(
     landscape: Landscape, points: PointOf, level: Score, bins: dict[int, tuple[float, tuple[float, ...]]]
 ) -> dict[int, float]:
-    """Bisect, in all bins at once, between a point below the level and the first of its ends that is above it."""
+    """Close in, in all bins at once, on where s* crosses the level between a point below it and the first end that is above it."""
     inside = {i: r for i, (r, _) in bins.items()}
     ends = [(i, end) for i, (_, of_bin) in bins.items() for end in of_bin]
     outside: dict[int, float] = {}
     for (i, end), score in zip(ends, _scores(landscape, points, [end for _, end in ends]), strict=True):
         if score > level:
             outside.setdefault(i, end)
-    for _ in range(_BISECTIONS):
-        middles = {i: (inside[i] + outside[i]) / 2 for i in outside}
-        for i, score in zip(middles, _scores(landscape, points, list(middles.values())), strict=True):
-            (outside if score > level else inside)[i] = middles[i]
+    for _ in range(_SECTIONS):
+        cuts = {i: [inside[i] + (end - inside[i]) * k / _PARTS for k in range(1, _PARTS)] for i, end in outside.items()}
+        scores = iter(_scores(landscape, points, [r for row in cuts.values() for r in row]))
+        for i, row in cuts.items():
+            above = [r for r, score in zip(row, scores) if score > level]  # noqa: B905  the scores of later bins follow
+            first = row.index(above[0]) if above else len(row)
+            inside[i], outside[i] = ([inside[i], *row][first], above[0] if above else outside[i])
     return inside
 
 
