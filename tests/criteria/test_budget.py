@@ -22,7 +22,9 @@ def test_every_plan_can_be_carried_out(name: str, dimension: int) -> None:
     assert plan.decades >= 1
     assert plan.family_candidates <= plan.family_draws
     assert plan.level == 0.99
-    optional = ("screening_probes", "family_reserves", "family_shortlist")
+    optional = (
+        "screening_probes", "family_reserves", "family_shortlist", "family_symmetries", "settled_families", "shrinking_trials"
+    )  # fmt: skip
     assert all(getattr(plan, f.name) > 0 for f in fields(plan) if f.name not in ("name", *optional))
     assert all(getattr(plan, field) >= 0 for field in optional)
     # A shortlist is for choosing candidates and their reserves from, with probes.
@@ -49,6 +51,12 @@ def test_only_small_dimensions_are_scanned_and_exact() -> None:
     assert [replace(budget_for("quick", d), scan=scan).scans(d) for d, scan in ((64, 2), (64, 1), (65, 2))] == [True, False, False]
     assert budget_for("thorough", 65).scan == 1
     assert budget_for("thorough", 65).exact_dimension == 64
+
+
+def test_descents_are_for_larger_budgets_and_affordable_gradients() -> None:
+    assert budget_for("quick", 822).settled_families == 0
+    assert budget_for("standard", 5_000_000).settled_families > 0
+    assert budget_for("thorough", 5_000_001).settled_families == 0
 
 
 @pytest.mark.parametrize(("name", "guess"), [("standart", "standard"), ("Quick", "quick"), ("xyz", "quick")])

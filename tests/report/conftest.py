@@ -27,7 +27,7 @@ def point(radius: float, gradient: float, laplacian: float, temperature: float =
 
 
 def family(label: str, points: list[dict[str, Any]], **description: Any) -> dict[str, Any]:
-    described = {"type": "ray", "kind": label, **description}
+    described = {"type": "ray", "kind": label, "seed": 0, "index": 0, "base": "origin", "tensor": None, **description}
     return {"label": label, "sentence": f"Go along {label}.", "family": described, "points": points}
 
 
@@ -65,7 +65,7 @@ def bounded_witness() -> dict[str, Any]:
     return {
         "kind": "bounded-family",
         "criterion": "differential_growth_uniform",
-        "family": {"type": "ray", "kind": "dead branch"},
+        "family": {"type": "ray", "kind": "dead branch", "seed": 0, "index": 0, "base": "origin", "tensor": None},
         "sentence": "Set a to zero and multiply b by r.",
         "mechanism": "temperature",
         "temperature": 0.02,

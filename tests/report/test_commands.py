@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import shlex
 
-from villani_verify.report.commands import replay_command, replay_python, reproduce_command
+from villani_verify.report.commands import replay_command, replay_python, reproduce_command, witness_program
 
 
 def test_every_field_of_the_request_becomes_an_option(make_results):
@@ -41,3 +41,41 @@ def test_a_subset_of_the_criteria_is_named(make_results, build):
 def test_replaying():
     assert shlex.split(replay_command("smoothness")) == ["villani-verify", "replay", "results.json", "--criterion", "smoothness"]
     compile(replay_python("smoothness"), "replay", "exec")
+
+
+BOUNDED = {"kind": "bounded-family", "parameters": [1000.0, 2000.0, 1e4]}
+
+
+def test_a_counterexample_is_five_lines_that_run(capsys):
+    off = "transformer.h.1.mlp.c_proj.weight"
+    scaled = {"transformer.h.1.ln_2.weight": 1, "transformer.h.1.mlp.c_fc.weight": 1}
+    witness = BOUNDED | {"family": {"type": "scaling", "exponents": scaled, "zeroed": [off]}}
+    request = {"landscape": "gpt-neo-tiny", "dataset": "embedded", "no_decay": [], "sequences": 1, "device": "cpu"}
+    program = witness_program(witness, request)
+    assert program is not None
+    assert len(program.splitlines()) == 5
+    assert "LandscapeRequest(landscape='gpt-neo-tiny', sequences=1).load()" in program
+    exec(program, {})
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [float(r) for r, _ in rows] == BOUNDED["parameters"]
+    temperatures = [float(s) for _, s in rows]
+    # Four decades of ‖θ‖⁴ in both ΔF and ‖∇F‖²: their ratio stays.
+    assert 0 < max(temperatures) < 1.1 * min(temperatures)
+
+
+def test_rays_and_stationary_points_are_built_as_well():
+    ray = {"type": "ray", "kind": "sparse", "seed": 3, "index": 1, "base": "origin", "tensor": None}
+    program = witness_program(BOUNDED | {"family": ray}, None)
+    assert program is not None
+    assert "family = Ray('sparse', 3, 1, 'origin', None)" in program
+    assert "LandscapeRequest" not in program
+    settled = {"type": "scaling", "exponents": {"a": 2}, "zeroed": ["b"], "settled": 600}
+    program = witness_program(BOUNDED | {"family": settled}, None)
+    assert program is not None
+    assert "Scaling({'a': 2}, ('b',), settled=600)" in program
+    compile(program, "witness", "exec")
+
+
+def test_other_witnesses_have_no_program():
+    assert witness_program({"kind": "ray-kink"}, None) is None
+    assert witness_program(BOUNDED | {"family": {"type": "listed", "radii": [], "points": []}}, None) is None

@@ -9,7 +9,7 @@ from villani_verify.errors import RequestError
 from villani_verify.landscape import Landscape
 from villani_verify.landscapes.zoo import zoo_entry
 from villani_verify.points import squared_norm
-from villani_verify.search.draw import draw_families, draw_scaling, tensor_blocks
+from villani_verify.search.draw import draw_families, draw_scaling, draw_symmetric, freest_scaling, tensor_blocks
 from villani_verify.search.families import Ray, Scaling
 
 
@@ -119,3 +119,36 @@ def test_a_stationary_point_is_drawn_from_but_has_no_gradient_ray() -> None:
     ray = next(f for f in draw_families(subject, 20, seed=0) if isinstance(f, Ray) and f.kind == "gradient")
     with pytest.raises(RequestError, match="it points nowhere"):
         ray.points(subject)
+
+
+def test_symmetric_families_leave_the_loss_alone(tiny: Landscape) -> None:
+    families = list(draw_symmetric(tiny, 12, seed=0))
+    assert len(families) >= 12
+    for family in families:
+        assert max(family.exponents.values()) > 0
+        assert not set(family.exponents) & set(family.zeroed)
+        points = family.points(tiny)
+        assert tiny.loss(points(30.0)) == pytest.approx(tiny.loss(points(1.0)), rel=1e-8)
+    assert any(f.zeroed for f in families)
+    assert any(not f.zeroed for f in families)
+
+
+def test_symmetric_families_follow_the_seed(tiny: Landscape) -> None:
+    assert list(draw_symmetric(tiny, 4, seed=1)) == list(draw_symmetric(tiny, 4, seed=1))
+    assert list(draw_symmetric(tiny, 4, seed=1)) != list(draw_symmetric(tiny, 4, seed=2))
+    assert list(draw_symmetric(tiny, 0, seed=1)) == []
+
+
+def test_blocks_without_symmetries_give_no_families() -> None:
+    assert list(draw_symmetric(blocks_landscape(), 12, seed=0)) == []
+
+
+def test_all_that_feeds_only_what_is_off_is_scaled(tiny: Landscape) -> None:
+    off = next(n for n in tiny.initial if n.endswith("h.0.mlp.c_proj.weight"))
+    family = freest_scaling(tiny, (off,), settled=7, seed=0)
+    assert family is not None
+    ends = {n.split(".h.0.")[1] for n in family.exponents}
+    assert {"ln_2.weight", "ln_2.bias", "mlp.c_fc.weight", "mlp.c_fc.bias"} <= ends
+    assert family.settled == 7
+    assert set(family.exponents.values()) == {1}
+    assert freest_scaling(blocks_landscape(), ("out",), settled=7, seed=0) is None

@@ -13,6 +13,7 @@ from villani_verify.landscape import Landscape
 from villani_verify.points import norm
 from villani_verify.search.directions import KINDS
 from villani_verify.search.families import Family, Ray, Scaling, family_of
+from villani_verify.search.stationary import stationary_point
 
 BLOCKS = {"h.0.a": 2, "h.0.b": 3, "c": 1}
 NAMES = st.sampled_from(list(BLOCKS))
@@ -30,6 +31,7 @@ SCALINGS = st.builds(
     Scaling,
     st.dictionaries(NAMES, st.integers(-2, 3), max_size=3),
     st.lists(NAMES, max_size=2, unique=True).map(tuple),
+    st.sampled_from([0, 0, 0, 5]),
 )
 FAMILIES = st.one_of(rays(), SCALINGS)
 RADII = st.floats(-2, 4).map(lambda x: 10**x)
@@ -61,7 +63,8 @@ def test_points_depend_on_the_description_only(family: Family, r: float) -> None
 def test_a_scaling_multiplies_by_powers_and_switches_off(family: Scaling, r: float) -> None:
     subject = landscape()
     theta = family.points(subject)(r)
-    for n, t in subject.initial.items():
+    start = stationary_point(subject, family.zeroed, family.settled) if family.settled else subject.initial
+    for n, t in start.items():
         factor = 0.0 if n in family.zeroed else r ** family.exponents.get(n, 0)
         torch.testing.assert_close(theta[n], t * factor, rtol=1e-12, atol=0)
 
@@ -120,13 +123,15 @@ def test_names_the_landscape_has_not_are_refused() -> None:
 @pytest.mark.parametrize(
     ("description", "message"),
     [
-        ({"type": "spiral"}, r"family of type 'spiral': unknown; it is 'ray' or 'scaling'"),
+        ({"type": "spiral"}, r"family of type 'spiral': unknown; it is 'ray', 'scaling' or 'listed'"),
         ({}, r"KeyError 'type'; give a witness"),
         ({"type": "ray", "kind": "sign"}, r"KeyError 'base'"),
         ({"type": "ray", "kind": "sign", "seed": "x", "index": 0, "base": "origin"}, r"ValueError"),
         ({"type": "ray", "kind": "sign", "seed": 0, "index": 0, "base": "elsewhere"}, r"elsewhere"),
         ({"type": "scaling", "exponents": [1], "zeroed": []}, r"AttributeError"),
         ({"type": "scaling", "exponents": {"c": 1}, "zeroed": None}, r"TypeError"),
+        ({"type": "scaling", "exponents": {"c": 1}, "zeroed": [], "settled": "x"}, r"ValueError"),
+        ({"type": "listed", "radii": [1.0], "points": [["x"]]}, r"ValueError"),
         (["ray"], r"TypeError"),
     ],
 )

@@ -29,6 +29,7 @@ class Budget:
         descent_steps: steps of the search for the worst direction of growth.
         tail_samples: Gaussian samples of log Z.
         family_draws: structured families drawn by the uniform criterion.
+        family_symmetries: blocks, each with something switched off or nothing, whose scaling symmetries give further families.
         family_rays: at most so many of them are rays.
         family_shortlist: how many of them are first measured with a few probes at their outer end alone, to tell those whose
             curvature stands out from sampling noise; 0 to leave that out.
@@ -38,8 +39,13 @@ class Budget:
         family_reach: outer end of that decade, in radii of the reference point: far enough for powers of the radius to separate,
             and near enough for float32 where that is what is affordable.
         family_radii: radii on each of those, over one decade.
+        settled_families: of those that refute at some temperatures, how many are tried from a stationary point of the loss, where
+            they may refute at every temperature.
+        settling_steps: steps of that descent.
         screening_probes: probes of the first of those measurements; 0 to leave it out.
         family_probes: probes of the full ones, for each Laplacian.
+        descent_starts: starts of the descent on s* in each shell of radius, where Laplacians are exact and nothing else refutes.
+        shrinking_trials: simpler families that are tried in place of a counterexample; 0 for none.
         smooth_rays: rays of the smoothness criterion.
         smooth_intervals: intervals of the first scan of each of those rays.
         derivative_order: highest derivative that is checked.
@@ -60,12 +66,17 @@ class Budget:
     descent_steps: int = 20
     tail_samples: int = 256
     family_draws: int = 240
+    family_symmetries: int = 12
     family_rays: int = 1000
     family_shortlist: int = 0
     family_candidates: int = 16
     family_reserves: int = 0
     family_reach: float = 1e4
     family_radii: int = 5
+    settled_families: int = 0
+    settling_steps: int = 600
+    descent_starts: int = 128
+    shrinking_trials: int = 12
     screening_probes: int = 16
     family_probes: int = 64
     smooth_rays: int = 4
@@ -79,6 +90,7 @@ class Budget:
         return self.scan > 1 and dimension <= self.exact_dimension
 
 
+_SETTLED_DIMENSION = 5_000_000
 _EFFORT = {"quick": 1, "standard": 4, "thorough": 16}
 
 
@@ -99,16 +111,17 @@ def budget_for(name: str, dimension: int) -> Budget:
         plan = Budget(name)
     elif dimension <= 5_000_000:
         plan = Budget(
-            name, rays=8, radii=6, growth_rays=12, tail_samples=64, family_draws=150, family_candidates=9, screening_probes=6,
-            family_probes=24, smooth_rays=1,
+            name, rays=8, radii=6, growth_rays=12, tail_samples=64, family_draws=150, family_symmetries=4, family_candidates=9,
+            screening_probes=6, family_probes=24, smooth_rays=1,
         )  # fmt: skip
     else:
         # A hundred million parameters: one probe takes seconds on a processor, and order 4 is the least that is asked for.
         plan = Budget(
             name, num_probes=10, rays=2, radii=4, decades=1.0, growth_rays=3, growth_decades=2.0, descent_steps=2, tail_samples=12,
-            family_draws=80, family_rays=8, family_shortlist=16, family_candidates=3, family_reserves=4, family_reach=3e3,
-            family_radii=4, screening_probes=8, family_probes=24, smooth_rays=1, smooth_intervals=2, derivative_order=4,
-            settled_halvings=2, remainder_decades=3,
+            family_draws=80, family_symmetries=0, shrinking_trials=0,
+            family_rays=8, family_shortlist=16, family_candidates=3, family_reserves=4,
+            family_reach=3e3, family_radii=4, screening_probes=8, family_probes=24, smooth_rays=1, smooth_intervals=2,
+            derivative_order=4, settled_halvings=2, remainder_decades=3,
         )  # fmt: skip
     return replace(
         plan,
@@ -124,4 +137,7 @@ def budget_for(name: str, dimension: int) -> Budget:
         num_probes=plan.num_probes * min(effort, 4),
         family_probes=plan.family_probes * min(effort, 4),
         descent_steps=plan.descent_steps * effort,
+        descent_starts=plan.descent_starts * effort,
+        # A descent is a few hundred gradients: minutes where one takes a second.
+        settled_families=3 if effort > 1 and dimension <= _SETTLED_DIMENSION else 0,
     )

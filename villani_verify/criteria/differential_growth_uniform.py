@@ -3,7 +3,9 @@
 One family of points with growing norm along which Ψ_s stays bounded refutes it. Families are drawn from names,
 shapes and small integers, screened by how little F grows along them (a function that does not change while the
 parameters grow is where curvature can outgrow the gradient), ranked by a few probes, measured
-fully, and what looks like a counterexample is measured once more with fresh probes.
+fully, and what looks like a counterexample is measured once more with fresh probes. On small landscapes, where no drawn
+family refutes, descent looks for low points of s* that lie on none. Larger budgets then look for a family that breaks it at every
+temperature, from a stationary point of the loss.
 """
 
 from __future__ import annotations
@@ -13,18 +15,22 @@ from typing import Any
 
 from villani_verify.criteria.bounded import LARGEST_BOUNDED_EXPONENT, BoundedFamily, bounded_family, growth_of, last_decade
 from villani_verify.criteria.budget import Budget
+from villani_verify.criteria.descended_family import descended_family
 from villani_verify.criteria.family_candidates import Candidate, ranked_candidates, screened_candidates
 from villani_verify.criteria.measured_family import (
     MeasuredFamily,
     bounded_sentence,
     family_as_dict,
     family_witness,
+    loss_sentence,
     measure_family,
     persists,
     worst_parameters,
 )
 from villani_verify.criteria.result import Cost, CriterionResult, Status
 from villani_verify.criteria.settings import Settings, temperatures_in_words
+from villani_verify.criteria.settled_family import settled_families
+from villani_verify.criteria.shrinking import shrunk
 from villani_verify.estimation.growth import GrowthFit
 from villani_verify.landscape import Landscape
 from villani_verify.search.draw import switches_off_one_block
@@ -34,6 +40,8 @@ from villani_verify.search.scan import log_spaced
 NAME = "differential_growth_uniform"
 # Standard errors above zero below which four times the probes would still not tell a Laplacian's sign.
 _HOPEFUL = 1.5
+# Once something refutes, more families only choose the clearest among those that do.
+_ENOUGH = 6
 
 
 def claim(temperatures: tuple[float, ...]) -> str:
@@ -56,7 +64,7 @@ def differential_growth_uniform(landscape: Landscape, budget: Budget, settings: 
     candidates = screened_candidates(landscape, budget, settings, NAME, cost)
     ranked = ranked_candidates(landscape, candidates, budget, settings, NAME, cost)
     candidates_alone = min(len(ranked), budget.family_candidates)
-    wanted = len(ranked) if budget.scans(landscape.dimension) else max(1, math.ceil(candidates_alone / 3))
+    wanted = len(ranked) if budget.scans(landscape.dimension) else max(1, min(_ENOUGH, math.ceil(candidates_alone / 3)))
     measured: list[MeasuredFamily] = []
     refuting: list[tuple[MeasuredFamily, BoundedFamily]] = []
     undecided: list[MeasuredFamily] = []
@@ -89,7 +97,37 @@ def differential_growth_uniform(landscape: Landscape, budget: Budget, settings: 
             measured.append(m)
             refuting.append((m, bounded))
         # Constant here but growing further out: it is not what it looked like, and no reason for doubt either.
-    return _judge(measured, refuting, undecided, len(candidates), budget, settings, cost)
+    if not refuting and budget.scans(landscape.dimension):
+        settings.progress("uniform growth: descend in shells", 0, 1)
+        found = descended_family(landscape, budget, settings, f"{NAME} descended", cost)
+        if found is not None:
+            measured.append(found[0])
+            refuting.append(found)
+    for m, bounded in settled_families(landscape, refuting, budget, settings, NAME, cost):
+        measured.append(m)
+        refuting.append((m, bounded))
+    worst = _worst(refuting)
+    if worst is not None:
+        plain = shrunk(landscape, worst, budget, settings, f"{NAME} shrink", cost)
+        if plain is not None:
+            worst = plain
+            measured.append(plain[0])
+            refuting.append(plain)
+    return _judge(measured, refuting, worst, undecided, len(candidates), budget, settings, cost)
+
+
+def _worst(refuting: list[tuple[MeasuredFamily, BoundedFamily]]) -> tuple[MeasuredFamily, BoundedFamily] | None:
+    """Return the counterexample to show: stronger before weaker, then beside a working model before beside a dead one."""
+    return min(
+        refuting,
+        key=lambda pair: (
+            not pair[1].every_temperature,
+            not switches_off_one_block(pair[0].family),
+            round(pair[0].points[-1].loss, 2),
+            pair[1].bound,
+        ),
+        default=None,
+    )
 
 
 def _undecidable(
@@ -138,6 +176,7 @@ def _measure(
 def _judge(
     measured: list[MeasuredFamily],
     refuting: list[tuple[MeasuredFamily, BoundedFamily]],
+    chosen: tuple[MeasuredFamily, BoundedFamily] | None,
     undecided: list[MeasuredFamily],
     screened: int,
     budget: Budget,
@@ -152,17 +191,8 @@ def _judge(
         "families": [family_as_dict(m, temperatures, budget.level) for m in [*measured, *undecided]],
     }
     name = "growth exponent of s* along the worst family"
-    if refuting:
-        # Stronger before weaker; then beside a working model before beside a dead one.
-        worst, bounded = min(
-            refuting,
-            key=lambda pair: (
-                not pair[1].every_temperature,
-                not switches_off_one_block(pair[0].family),
-                round(pair[0].points[-1].loss, 2),
-                pair[1].bound,
-            ),
-        )
+    if chosen is not None:
+        worst, bounded = chosen
         refuted = {id(m) for m, _ in refuting}
         for m, row in zip([*measured, *undecided], evidence["families"], strict=True):
             row["refutes"] = id(m) in refuted
@@ -171,7 +201,7 @@ def _judge(
             name = "growth exponent of ‖∇F‖² along the worst family"
         return CriterionResult(
             name=NAME, status=Status.REFUTED, claim=claim(settings.temperatures),
-            summary=f"{worst.family.sentence} Then {bounded_sentence(worst, bounded)}.",
+            summary=f"{worst.family.sentence} Then {bounded_sentence(worst, bounded)}.{loss_sentence(worst)}",
             statistic_name=name, statistic=bounded.fit.exponent, interval=bounded.fit.interval(budget.level), level=budget.level,
             evidence=evidence, witness=family_witness(NAME, worst, bounded, budget.level), cost=cost.stop(),
         )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from villani_verify.criteria.budget import Budget
 from villani_verify.criteria.measured_family import measure_family
@@ -17,8 +18,8 @@ from villani_verify.errors import RequestError
 from villani_verify.estimation.psi import PointMeasurement
 from villani_verify.landscape import Landscape
 from villani_verify.points import squared_norm
-from villani_verify.search.draw import draw_families, switches_off_one_block
-from villani_verify.search.families import Family, Scaling, parameter_at
+from villani_verify.search.draw import draw_families, draw_symmetric, switches_off_one_block
+from villani_verify.search.families import Drawn, Scaling, parameter_at
 
 # The ends of a family are a little more than a decade apart.
 _SPAN = 10.5
@@ -43,7 +44,7 @@ class Candidate:
         decay: the decay's value there.
     """
 
-    family: Family
+    family: Drawn
     low: float
     high: float
     loss_change: float
@@ -56,7 +57,7 @@ def screened_candidates(landscape: Landscape, budget: Budget, settings: Settings
 
     Args:
         landscape: gives L and the decay.
-        budget: `family_draws`, `family_rays`, `family_reach`.
+        budget: `family_draws`, `family_symmetries`, `family_rays`, `family_reach`.
         settings: seed and progress.
         label: names this use of the seed.
         cost: what is spent is added here.
@@ -65,7 +66,11 @@ def screened_candidates(landscape: Landscape, budget: Budget, settings: Settings
     outer = reference_radius(landscape) * budget.family_reach
     seen: set[str] = set()
     found: list[Candidate] = []
-    families = draw_families(landscape, budget.family_draws, seed=derive_seed(settings.seed, label), rays=budget.family_rays)
+    seed = derive_seed(settings.seed, label)
+    families = chain(
+        draw_symmetric(landscape, budget.family_symmetries, seed=seed),
+        draw_families(landscape, budget.family_draws, seed=seed, rays=budget.family_rays),
+    )
     for i, family in enumerate(families):
         settings.progress("uniform growth: screen families", i, budget.family_draws)
         if str(family.as_dict()) in seen:

@@ -177,6 +177,14 @@ def family_witness(criterion: str, m: MeasuredFamily, bounded: BoundedFamily, le
     }
 
 
+def loss_sentence(m: MeasuredFamily) -> str:
+    """Say that L does not change along a family, where it does not; else nothing."""
+    losses = [p.loss for p in m.points]
+    if max(losses) - min(losses) > 1e-5 * (1 + abs(losses[0])):
+        return ""
+    return f" L stays at {losses[-1]:.4g}: the parameters grow without changing the function."
+
+
 def bounded_sentence(m: MeasuredFamily, bounded: BoundedFamily) -> str:
     """Say in words how a family breaks the criterion."""
     span = f"radius {m.points[0].radius:.3g} to {m.points[-1].radius:.3g}"
@@ -186,11 +194,16 @@ def bounded_sentence(m: MeasuredFamily, bounded: BoundedFamily) -> str:
             f"‖∇F‖ does not grow (fitted r^{bounded.fit.exponent / 2:.2f}) and ΔF does not fall, so Ψ_s stays bounded for {reach} "
             f"(below {bounded.bound:.3g} at s = {bounded.temperature:.3g}); {span}"
         )
-    trend = "falls" if bounded.every_temperature else "does not grow"
+    if bounded.every_temperature:
+        first, last = m.points[0].critical_temperature, m.points[-1].critical_temperature
+        return (
+            f"the upper bound of s* falls like r^{bounded.fit.exponent:.2f}, s* itself from {first:.3g} to {last:.3g}, so that Ψ_s "
+            f"ends up negative for every s > 0; {span}"
+        )
     ceiling = _rounded_up(bounded.bound)  # the sentence speaks of every s above it
     return (
-        f"the upper bound of s* {trend} (fitted r^{bounded.fit.exponent:.2f}) and is at most {ceiling:.3g}, so Ψ_s < 0 for every s "
-        f"above that; {span}"
+        f"the upper bound of s* does not grow (fitted r^{bounded.fit.exponent:.2f}) and is at most {ceiling:.3g}, so Ψ_s < 0 for "
+        f"every s above that; {span}"
     )
 
 

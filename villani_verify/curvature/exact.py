@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -60,16 +60,20 @@ def _one(landscape: Landscape, point: Point) -> tuple[float, float, float, float
     return (*gradient_norms_squared(landscape, point), exact_laplacian(landscape, point))
 
 
-def _vectorised(landscape: Landscape, points: Sequence[Point]) -> list[tuple[float, float, float, float]]:
-    names = list(landscape.initial)
-    sizes = [landscape.initial[n].numel() for n in names]
-    stacked = torch.stack([torch.cat([p[n].reshape(-1) for n in names]) for p in points])
-    decay = torch.cat([torch.full((s,), landscape.decay[n], dtype=stacked.dtype) for n, s in zip(names, sizes, strict=True)])
-    basis = torch.eye(landscape.dimension, dtype=stacked.dtype)
+def vectorised_row(landscape: Landscape) -> Callable[[Tensor], tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """Return flat θ ↦ (L, ‖∇L‖², ‖∇F‖², ΔL), which `torch.func` can batch and differentiate.
+
+    Args:
+        landscape: of a small dimension: the whole Hessian is made.
+    """
+    sizes = [t.numel() for t in landscape.initial.values()]
+    like = next(iter(landscape.initial.values()))
+    decay = torch.cat([like.new_full((t.numel(),), landscape.decay[n]) for n, t in landscape.initial.items()])
+    basis = torch.eye(landscape.dimension, dtype=like.dtype, device=like.device)
 
     def loss(theta: Tensor) -> Tensor:
         parts = theta.split(sizes)
-        point = {n: part.reshape(landscape.initial[n].shape) for n, part in zip(names, parts, strict=True)}
+        point = {n: part.reshape(t.shape) for (n, t), part in zip(landscape.initial.items(), parts, strict=True)}
         values = [w * landscape.loss_function(point, b) for w, b in landscape.weighted_batches()]
         return torch.stack([v.reshape(()) for v in values]).sum()
 
@@ -80,5 +84,10 @@ def _vectorised(landscape: Landscape, points: Sequence[Point]) -> list[tuple[flo
         full = gradient + decay * theta
         return loss(theta), gradient @ gradient, full @ full, hessian.diagonal().sum()
 
-    columns = vmap(row)(stacked)
+    return row
+
+
+def _vectorised(landscape: Landscape, points: Sequence[Point]) -> list[tuple[float, float, float, float]]:
+    stacked = torch.stack([torch.cat([p[n].reshape(-1) for n in landscape.initial]) for p in points])
+    columns = vmap(vectorised_row(landscape))(stacked)
     return [(float(a), float(b), float(c), float(e)) for a, b, c, e in zip(*(t.detach() for t in columns), strict=True)]

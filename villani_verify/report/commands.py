@@ -58,3 +58,43 @@ def replay_python(criterion: str) -> str:
         "import json\nfrom villani_verify.replaying import replay\n\n"
         f'witness = json.load(open("results.json"))["criteria"]["{criterion}"]["witness"]\nprint(replay(witness, landscape))'
     )
+
+
+def witness_program(witness: Mapping[str, Any], request: Mapping[str, Any] | None) -> str | None:
+    """Return a few lines of Python that build a counterexample's points and print s* there, exact up to 2,000 parameters.
+
+    Args:
+        witness: of a refuted criterion.
+        request: for the landscape; None where only Python can make it, and the lines begin after that.
+
+    Returns:
+        None for a witness that is no family of points, or one whose points are listed one by one.
+    """
+    family = witness.get("family") if witness.get("kind") == "bounded-family" else None
+    if family is None or family["type"] == "listed":
+        return None
+    if family["type"] == "ray":
+        name = "Ray"
+        made = f"Ray({family['kind']!r}, {family['seed']}, {family['index']}, {family['base']!r}, {family['tensor']!r})"
+    else:
+        name = "Scaling"
+        settled = f", settled={family['settled']}" if family.get("settled") else ""
+        made = f"Scaling({dict(family['exponents'])!r}, {tuple(family['zeroed'])!r}{settled})"
+    radii = ", ".join(f"{r:g}" if float(f"{r:g}") == r else repr(r) for r in witness["parameters"])
+    lines = ["from villani_verify import psi", f"from villani_verify.search.families import {name}"]
+    if request is not None:
+        lines.insert(1, "from villani_verify.landscapes.request import LandscapeRequest")
+        lines.append(f"landscape, family = {_request_expression(request)}.load(), {made}")
+    else:
+        lines.append(f"family = {made}")
+    points = "psi(landscape.at(family.points(landscape)(r))).points[0]"
+    lines.append(f"for r in ({radii}): print(r, {points}.critical_temperature)")
+    return "\n".join(lines)
+
+
+def _request_expression(request: Mapping[str, Any]) -> str:
+    from villani_verify.landscapes.request import LandscapeRequest
+
+    given = {k: tuple(v) if isinstance(v, list) else v for k, v in request.items()}
+    plain = LandscapeRequest()
+    return f"LandscapeRequest({', '.join(f'{k}={v!r}' for k, v in given.items() if v != getattr(plain, k, None))})"

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from villani_verify.errors import RequestError
 from villani_verify.report import words
-from villani_verify.report.commands import replay_command, replay_python, reproduce_command
+from villani_verify.report.commands import replay_command, replay_python, reproduce_command, witness_program
 from villani_verify.report.figures import Drawn, draw_figures
 from villani_verify.report.numbers import percent, show, show_interval
 from villani_verify.report.output import check_output, write_files
@@ -77,7 +77,7 @@ def render_page(results: Mapping[str, Any], figures: list[Drawn]) -> str:
         headline=words.headline(results),
         expectation=words.expectation(results),
         rows=[(n, rows[n]) for n in names],
-        witnesses=[_witness(n, rows[n]) for n in names if rows[n]["witness"]],
+        witnesses=[_witness(n, rows[n], landscape["request"]) for n in names if rows[n]["witness"]],
         figures=[(f, Markup(f.svg)) for f in figures],
         cost=cost_table(rows),
         notes=[*results["notes"], *(f"{words.TITLES[n]}: {note}" for n in names for note in rows[n]["evidence"].get("notes", []))],
@@ -87,7 +87,7 @@ def render_page(results: Mapping[str, Any], figures: list[Drawn]) -> str:
     )
 
 
-def _witness(name: str, row: Mapping[str, Any]) -> dict[str, Any]:
+def _witness(name: str, row: Mapping[str, Any], request: Mapping[str, Any] | None) -> dict[str, Any]:
     sentence = str(row["witness"].get("sentence", ""))
     return {
         "name": name,
@@ -97,6 +97,7 @@ def _witness(name: str, row: Mapping[str, Any]) -> dict[str, Any]:
         "table": witness_table(row["witness"]),
         "command": replay_command(name),
         "python": replay_python(name),
+        "program": witness_program(row["witness"], request),
     }
 
 

@@ -1,4 +1,4 @@
-"""Draw structured families at random, knowing only the names and shapes of the tensors."""
+"""Draw structured families at random: from the names and shapes of the tensors, and from symmetries of the loss."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from villani_verify.landscape import Landscape
 from villani_verify.points import squared_norm
-from villani_verify.search.families import Family, Ray, Scaling
+from villani_verify.search.families import Drawn, Family, Ray, Scaling
+from villani_verify.search.symmetries import scaling_symmetries
 
 # Above this dimension a power iteration costs more than the whole screening.
 _POWER_ITERATION_DIMENSION = 5_000_000
@@ -38,7 +39,7 @@ def _number_place(name: str) -> int | None:
     return next((i for i, part in enumerate(name.split(".")) if part.isdigit()), None)
 
 
-def draw_families(landscape: Landscape, count: int, *, seed: int, rays: int = 10**6) -> Iterator[Family]:
+def draw_families(landscape: Landscape, count: int, *, seed: int, rays: int = 10**6) -> Iterator[Drawn]:
     """Yield `count` families: two thirds scalings, one third rays, the first few rays one of each kind.
 
     Args:
@@ -81,3 +82,53 @@ def draw_scaling(landscape: Landscape, squared_norms: dict[str, float], chance: 
     if max(exponents.values()) < 0:
         exponents[chosen[0]] = 1
     return Scaling(exponents, (zeroed,) if zeroed else ())
+
+
+def draw_symmetric(landscape: Landscape, systems: int, *, seed: int) -> Iterator[Scaling]:
+    """Yield scalings that leave L unchanged: sums of up to three scaling symmetries of a block, with a matrix of it off or none.
+
+    Args:
+        landscape: names, shapes and L.
+        systems: how many pairs of a block and what is switched off in it are looked at; each gives up to three families.
+        seed: everything drawn follows from it.
+    """
+    chance = random.Random(f"symmetric families {seed}")
+    blocks = [b for b in tensor_blocks(list(landscape.initial)) if len(b) > 1]
+    whole: list[tuple[list[str], tuple[str, ...]]] = [(b, ()) for b in blocks]
+    branches = [(b, (n,)) for b in blocks for n in b if landscape.initial[n].dim() >= 2]
+    # A quarter with everything on.
+    few = chance.sample(whole, k=min(-(-systems // 4), len(whole)))
+    for block, off in [*few, *chance.sample(branches, k=min(systems - len(few), len(branches)))]:
+        basis = scaling_symmetries(landscape, block, zeroed=off, seed=seed)
+        for _ in range(min(3, len(basis))):
+            family = _sum_of(chance.sample(basis, k=min(len(basis), chance.choice([1, 2, 2, 3]))), off, chance)
+            if family is not None:
+                yield family
+
+
+def freest_scaling(landscape: Landscape, zeroed: tuple[str, ...], *, settled: int, seed: int) -> Scaling | None:
+    """Return the scaling by r of everything that only feeds what is switched off, within its block; None if there is nothing.
+
+    Args:
+        landscape: names and L.
+        zeroed: what is switched off.
+        settled: steps of descent before the scaling starts.
+        seed: of the points at which symmetries are looked for.
+    """
+    block = next((b for b in tensor_blocks(list(landscape.initial)) if zeroed[0] in b), [])
+    free: dict[str, int] = {}
+    for exponents in scaling_symmetries(landscape, block, zeroed=zeroed, seed=seed):
+        if min(exponents.values()) > 0:
+            free |= exponents
+    return Scaling(free, zeroed, settled) if free else None
+
+
+def _sum_of(chosen: list[dict[str, int]], zeroed: tuple[str, ...], chance: random.Random) -> Scaling | None:
+    total: dict[str, int] = {}
+    for exponents in chosen:
+        # What is free to grow grows; of a balance, either side may.
+        sign = 1 if min(exponents.values()) > 0 else chance.choice([1, -1])
+        for name, a in exponents.items():
+            total[name] = total.get(name, 0) + sign * a
+    total = {n: a for n, a in total.items() if a}
+    return Scaling(total, zeroed) if total and max(total.values()) > 0 else None

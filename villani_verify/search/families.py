@@ -1,8 +1,8 @@
 """One-parameter families θ(r), r > 0, along which a criterion is examined.
 
-Two sorts: rays θ(r) = base + r v, and scalings θ_t(r) = r^{α_t} θ₀,t with some tensors set to zero. Scalings by
+Three sorts: rays θ(r) = base + r v, and scalings θ_t(r) = r^{α_t} θ₀,t with some tensors set to zero. Scalings by
 integer exponents follow the symmetries of LayerNorm, attention and multi-layer perceptrons: with a branch
-switched off, what feeds it can grow without changing the function.
+switched off, what feeds it can grow without changing the function. And points that were found one by one are listed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from villani_verify.errors import RequestError
 from villani_verify.landscape import Landscape
 from villani_verify.points import norm, squared_norm
 from villani_verify.search.directions import KINDS, Direction
+from villani_verify.search.listed import Listed
+from villani_verify.search.stationary import stationary_point
 
 PointOf = Callable[[float], dict[str, Tensor]]
 
@@ -83,46 +85,64 @@ class Scaling:
     Attributes:
         exponents: α_t for each tensor that is scaled.
         zeroed: tensors that are switched off.
+        settled: if not 0, the scaling starts not at θ₀ but where so many steps of descent on L lead from there, with the tensors
+            of `zeroed` held at zero; see `stationary.stationary_point`.
     """
 
     exponents: Mapping[str, int]
     zeroed: tuple[str, ...] = ()
+    settled: int = 0
 
     @property
     def label(self) -> str:
         """Short name for figures: what is scaled and what is switched off, by the ends of the tensors' names."""
         scaled = " × ".join(_short(n) + (f"^{a}" if a != 1 else "") for n, a in self.exponents.items())
-        return f"scale {scaled}" + (f", {', '.join(map(_short, self.zeroed))} = 0" if self.zeroed else "")
+        off = f", {', '.join(map(_short, self.zeroed))} = 0" if self.zeroed else ""
+        return f"scale {scaled}{off}" + (", from a stationary point" if self.settled else "")
 
     @property
     def sentence(self) -> str:
         """What the family does to the parameters, in a sentence."""
-        off = f"Set {', '.join(self.zeroed)} to zero and multiply " if self.zeroed else "Multiply "
-        return off + ", ".join(f"{n} by r" + (f"^{a}" if a != 1 else "") for n, a in self.exponents.items()) + "."
+        steps = [f"set {', '.join(self.zeroed)} to zero"] if self.zeroed else []
+        steps += ["descend to a stationary point of L"] if self.settled else []
+        steps.append("multiply " + ", ".join(f"{n} by r" + (f"^{a}" if a != 1 else "") for n, a in self.exponents.items()))
+        sentence = ", ".join(steps[:-1]) + (" and " if len(steps) > 1 else "") + steps[-1]
+        return f"{sentence[0].upper()}{sentence[1:]}."
 
     def points(self, landscape: Landscape) -> PointOf:
         """Return r ↦ θ(r); tensors that do not change are shared, not copied."""
+        base = self.base(landscape)
+        return lambda r: {n: t * r ** self.exponents[n] if n in self.exponents else t for n, t in base.items()}
+
+    def base(self, landscape: Landscape) -> dict[str, Tensor]:
+        """Return θ(1)."""
         missing = [n for n in (*self.exponents, *self.zeroed) if n not in landscape.initial]
         if missing:
             raise RequestError(f"scaling of tensor {missing[0]!r}: landscape {landscape.name!r} has none of that name")
-        base = {n: torch.zeros_like(t) if n in self.zeroed else t for n, t in landscape.initial.items()}
-        return lambda r: {n: t * r ** self.exponents[n] if n in self.exponents else t for n, t in base.items()}
+        if self.settled:
+            return stationary_point(landscape, self.zeroed, self.settled)
+        return {n: torch.zeros_like(t) if n in self.zeroed else t for n, t in landscape.initial.items()}
 
     def radius(self, landscape: Landscape, r: float) -> float:
         """Return ‖θ(r)‖ without building θ(r)."""
-        return self.radius_from({n: squared_norm(t) for n, t in landscape.initial.items()}, r)
+        return self.radius_from({n: squared_norm(t) for n, t in self.base(landscape).items()}, r)
 
     def radius_from(self, squared_norms: Mapping[str, float], r: float) -> float:
-        """Return ‖θ(r)‖ from the squared norms of the tensors of θ₀."""
+        """Return ‖θ(r)‖ from the squared norms of the tensors of θ₀, or of the stationary point."""
         kept = ((n, s) for n, s in squared_norms.items() if n not in self.zeroed)
         return math.sqrt(math.fsum(s * r ** (2 * self.exponents.get(n, 0)) for n, s in kept))
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values from which `family_of` builds the family again."""
-        return {"type": "scaling", "exponents": dict(self.exponents), "zeroed": list(self.zeroed)}
+        return {
+            "type": "scaling", "exponents": dict(self.exponents), "zeroed": list(self.zeroed),
+            **({"settled": self.settled} if self.settled else {}),
+        }  # fmt: skip
 
 
-Family = Ray | Scaling
+Drawn = Ray | Scaling
+"""What can be drawn, and followed to any radius."""
+Family = Drawn | Listed
 
 _LARGEST_PARAMETER = 1e12
 
@@ -155,16 +175,20 @@ def family_of(description: Mapping[str, Any]) -> Family:
                 str(description["kind"]), int(description["seed"]), int(description["index"]), base, description.get("tensor")
             )
         if description["type"] == "scaling":
-            return Scaling({str(n): int(a) for n, a in description["exponents"].items()}, tuple(description["zeroed"]))
+            exponents = {str(n): int(a) for n, a in description["exponents"].items()}
+            return Scaling(exponents, tuple(description["zeroed"]), int(description.get("settled", 0)))
+        if description["type"] == "listed":
+            points = tuple(tuple(float(x) for x in p) for p in description["points"])
+            return Listed(tuple(float(r) for r in description["radii"]), points)
     except (AttributeError, KeyError, TypeError, ValueError) as e:
         raise RequestError(
             f"family {str(description)[:80]!r}: {type(e).__name__} {e}; give a witness as a results file has it"
         ) from e
-    raise RequestError(f"family of type {description['type']!r}: unknown; it is 'ray' or 'scaling'")
+    raise RequestError(f"family of type {description['type']!r}: unknown; it is 'ray', 'scaling' or 'listed'")
 
 
 def parameter_at(
-    landscape: Landscape, family: Family, radius: float, *, squared_norms: Mapping[str, float] | None = None
+    landscape: Landscape, family: Drawn, radius: float, *, squared_norms: Mapping[str, float] | None = None
 ) -> float | None:
     """Return r ≥ 1 with ‖θ(r)‖ = `radius`, by bisection in log r; None if the norm does not get there by r = 10¹².
 
@@ -172,9 +196,12 @@ def parameter_at(
         landscape: gives θ₀.
         family: its norm grows with r, from some r on.
         radius: the norm that is wanted.
-        squared_norms: those of the tensors of θ₀, where they are known already.
+        squared_norms: those of the tensors of θ(1), where they are known already.
     """
-    norms = squared_norms or {n: squared_norm(t) for n, t in landscape.initial.items()}
+    norms = squared_norms
+    if norms is None:
+        base = landscape.initial if isinstance(family, Ray) else family.base(landscape)
+        norms = {n: squared_norm(t) for n, t in base.items()}
 
     def radius_at(r: float) -> float:
         return family.radius(landscape, r) if isinstance(family, Ray) else family.radius_from(norms, r)

@@ -21,7 +21,7 @@ from villani_verify.criteria.settings import Settings
 from villani_verify.curvature.engine import engine_for
 from villani_verify.estimation.psi import PointMeasurement
 from villani_verify.landscape import Landscape
-from villani_verify.search.families import Family, parameter_at
+from villani_verify.search.families import Drawn, parameter_at
 from villani_verify.search.scan import log_spaced
 from villani_verify.testing.claims import Refutation
 
@@ -35,7 +35,7 @@ _FARTHER = 1e3
 def bounded_over_decade(
     landscape: Landscape,
     criterion: str,
-    family: Family,
+    family: Drawn,
     radius: float,
     *,
     level: float,
@@ -106,7 +106,7 @@ def _plan(landscape: Landscape, level: float) -> Budget:
 
 
 def _grows_farther_out(
-    landscape: Landscape, family: Family, inner: float, budget: Budget, seed: int, near: Sequence[PointMeasurement]
+    landscape: Landscape, family: Drawn, inner: float, budget: Budget, seed: int, near: Sequence[PointMeasurement]
 ) -> bool:
     """Say whether ‖∇F‖² and s* have both grown by more than the square root of the radius three decades farther out."""
     low, high = (parameter_at(landscape, family, r * _FARTHER) for r in (inner, 10.5 * inner))
@@ -122,7 +122,7 @@ def _grows_farther_out(
     return max(p.critical_temperature for p in far) > grown * max(p.critical_temperature for p in near)
 
 
-def _loss_change(landscape: Landscape, family: Family, low: float, high: float) -> float:
+def _loss_change(landscape: Landscape, family: Drawn, low: float, high: float) -> float:
     if landscape.dimension <= _SMALL_DIMENSION:
         return 0.0
     points = family.points(landscape)
@@ -130,7 +130,7 @@ def _loss_change(landscape: Landscape, family: Family, low: float, high: float) 
     return abs(last - first) / (1 + abs(first)) if math.isfinite(last) else math.inf
 
 
-def _parameters(landscape: Landscape, family: Family, low: float, high: float, budget: Budget) -> list[float]:
+def _parameters(landscape: Landscape, family: Drawn, low: float, high: float, budget: Budget) -> list[float]:
     if budget.scan <= 1:
         return log_spaced(low, high, _RADII)
     # The worst point of the first bin may lie anywhere in it, so the bins begin half a decade earlier.
@@ -138,7 +138,7 @@ def _parameters(landscape: Landscape, family: Family, low: float, high: float, b
 
 
 def _measured(
-    landscape: Landscape, family: Family, parameters: Sequence[float], budget: Budget, seed: int, label: str
+    landscape: Landscape, family: Drawn, parameters: Sequence[float], budget: Budget, seed: int, label: str
 ) -> MeasuredFamily:
     settings = Settings(seed, engine_for("auto"))
     return measure_family(

@@ -31,7 +31,7 @@ from villani_verify.landscape import Landscape
 from villani_verify.points import squared_norm
 from villani_verify.search.directions import KINDS, gradient
 from villani_verify.search.draw import WHOLE_HESSIAN_DIMENSION
-from villani_verify.search.families import Family, Ray, Scaling
+from villani_verify.search.families import Drawn, Ray, Scaling
 
 Base = Literal["origin", "initial"]
 
@@ -54,7 +54,7 @@ class FamilyPoint:
         parameter: r: a distance on a ray, a factor on a scaling.
     """
 
-    family: Family
+    family: Drawn
     parameter: float
 
     def build(self, landscape: Landscape) -> dict[str, Tensor]:
@@ -196,7 +196,7 @@ def name_modules(names: Sequence[str]) -> list[tuple[str, ...]]:
     return sorted(distinct, key=lambda members: (len(members), members))
 
 
-def families(landscape: Landscape) -> st.SearchStrategy[Family]:
+def families(landscape: Landscape) -> st.SearchStrategy[Drawn]:
     """Draw rays of all kinds and scalings; only rays where θ₀ = 0. Examples shrink towards rays.
 
     Args:

@@ -36,6 +36,7 @@ def test_names_and_expected_verdicts() -> None:
         "gpt-neo-tiny": uniform,
         "gpt-neo-tiny-relu": uniform | {"smoothness"},
         "gpt-neo-tiny-undecayed-norms": uniform | {"quadratic_growth", "gaussian_tails"},
+        "gpt-neo-tiny-ambiguous": uniform,
         "gpt-neo-small": uniform,
         "gpt-neo-125m": uniform,
         "gpt2-tiny": uniform,
