@@ -9,7 +9,7 @@ from villani_verify.landscapes.zoo.entry import ZooEntry, analytic_entry
 
 _DEPTH, _WIDTH = 5.0, 0.05
 _PLACES = ((30.0, 0.0), (-120.0, 160.0))
-_SHARPNESS = 100.0
+_SHARPNESS = 30.0
 _SCALES = 5
 _SLOPE = 10.0
 
@@ -96,7 +96,7 @@ DECOYS: tuple[ZooEntry, ...] = (
     ),
     analytic_entry(
         "sharp-log-cosh",
-        "Σ log(2 cosh 100θ_i)/100 with decay: |θ| with its kink rounded off at a hundredth; everything holds",
+        "Σ log(2 cosh 30θ_i)/30 with decay: |θ| with its kink rounded off at a thirtieth; everything holds",
         loss=_log_cosh,
         gradient=_log_cosh_gradient,
         laplacian=_log_cosh_laplacian,
@@ -104,7 +104,7 @@ DECOYS: tuple[ZooEntry, ...] = (
         weight_decay=0.1,
         reason=(
             "L is analytic and positive, so F ≥ (λ/2)‖θ‖²: smoothness, quadratic growth and Gaussian tails. ∂L/∂θ_i = tanh "
-            "100θ_i, so ‖∇L‖ ≤ √3, and 0 < ΔL = 100 Σ sech² 100θ_i ≤ 300. So Ψ_s ≥ (λr − √3)²/s − 300 − 3λ once λr > √3, which "
+            "30θ_i, so ‖∇L‖ ≤ √3, and 0 < ΔL = 30 Σ sech² 30θ_i ≤ 90. So Ψ_s ≥ (λr − √3)²/s − 90 − 3λ once λr > √3, which "
             "tends to infinity uniformly on the sphere, and so along every ray."
         ),
     ),
