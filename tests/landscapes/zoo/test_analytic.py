@@ -272,6 +272,8 @@ FAILING: dict[str, tuple[Callable[[float], Tensor], float]] = {
     "two-layer-zero-target": (lambda r: _row(0.6 * r, 0.8 * r, 0, 0), 0.26),  # above λ²
     "shallow-ripples": (lambda r: _row(0.6, 0, -0.8) * _shallow_radius(r), 0.6),  # above 0.590
     "narrowing-wells": (lambda r: _row(_narrow_well(r)), 0.01),
+    "trench-on-a-parabola": (lambda r: _row(math.sqrt(r), r), 0.01),
+    "trench-on-a-logarithm": (lambda r: _row(r, math.log(1 + r**2)), 0.51),  # above λ²/2
     "late-ripples": (lambda r: _row(0.6, -0.8) * _ripple_radius(100 * r, 1.0), 0.01),
     "linear-in-the-undecayed-block": (lambda r: _row(0, 0, 0.6, -0.8) * r, 0.01),
     "oblique-exponential-tail": (lambda r: _row(0.6, 0.8) * r, 0.01),

@@ -13,8 +13,10 @@ from villani_verify.landscapes.zoo.regression import REGRESSIONS
 from villani_verify.landscapes.zoo.ripples import RIPPLES
 from villani_verify.landscapes.zoo.symmetric import SYMMETRIC
 from villani_verify.landscapes.zoo.tails import TAILS
+from villani_verify.landscapes.zoo.thin import THIN
 from villani_verify.landscapes.zoo.wells import WELLS
 
 ANALYTIC: tuple[ZooEntry, ...] = (
-    *BOWLS, *WELLS, *DECOYS, *OSCILLATING, *RIPPLES, *REGRESSIONS, *NETWORKS, *KINKS, *TAILS, *CONFINEMENT, *SYMMETRIC
+    *BOWLS, *WELLS, *DECOYS, *OSCILLATING, *RIPPLES, *REGRESSIONS, *NETWORKS, *KINKS, *TAILS, *CONFINEMENT, *SYMMETRIC,
+    *THIN,
 )  # fmt: skip
