@@ -22,3 +22,5 @@ def test_json_gives_reasons_too(run):
     assert set(listed) == set(ZOO)
     assert listed["double-well"]["expected"] == dict(ZOO["double-well"].expected)
     assert all(entry["reason"] and entry["summary"] for entry in listed.values())
+    assert listed["two-layer-zero-target"]["critical_temperature"] == 0.25
+    assert listed["double-well"]["critical_temperature"] is None

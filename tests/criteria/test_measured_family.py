@@ -22,6 +22,7 @@ from villani_verify.criteria.result import Cost
 from villani_verify.criteria.settings import Settings
 from villani_verify.curvature.engine import engine_for
 from villani_verify.landscape import Landscape
+from villani_verify.landscapes.zoo import zoo_entry
 from villani_verify.search.families import Family, Ray, Scaling, family_of
 from villani_verify.search.scan import log_spaced
 
@@ -101,6 +102,17 @@ def _bounded(m: MeasuredFamily) -> BoundedFamily:
 def test_what_stays_bounded_persists() -> None:
     m = measure(product(), Scaling({"a": 1}, ("b",)), log_spaced(1e2, 2e3, 5))
     assert persists(product(), m, _bounded(m), budget_for("quick", 2), Cost())
+
+
+def test_what_stays_bounded_on_rarer_and_narrower_intervals_persists() -> None:
+    # The scan far out stops at a level of its own, 10⁷ times too high here.
+    narrow = zoo_entry("narrowing-wells").make()
+    budget, cost = budget_for("quick", 1), Cost()
+    parameters = worst_parameters(narrow, RAY, log_spaced(3e2, 1e4, 8), budget, cost)
+    m = measure(narrow, RAY, parameters)
+    bounded = _bounded(m)
+    assert bounded.mechanism == "temperature"
+    assert persists(narrow, m, bounded, budget, cost)
 
 
 def test_a_large_constant_that_is_outgrown_later_does_not_persist() -> None:

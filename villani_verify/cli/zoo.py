@@ -40,6 +40,7 @@ def _as_dict(entry: ZooEntry) -> dict[str, Any]:
         "weight_decay": entry.weight_decay,
         "expected": dict(entry.expected),
         "reason": entry.reason,
+        "critical_temperature": entry.critical_temperature,
     }
 
 

@@ -16,10 +16,12 @@ from villani_verify.curvature.probes import derive_seed
 from villani_verify.errors import LandscapeError
 from villani_verify.estimation.psi import PointMeasurement, assemble, exact_estimate, measure_point
 from villani_verify.landscape import Landscape
-from villani_verify.search.families import Family
+from villani_verify.search.families import Family, PointOf
 from villani_verify.search.scan import low_points
 
 _LOOSE = 1e3
+# Descents far out begin with steps of this part of the radius, and double or halve them so many times.
+_FIRST_STEP, _STEPS = 1e-9, 120
 
 
 @dataclass(frozen=True)
@@ -116,15 +118,54 @@ def persists(landscape: Landscape, m: MeasuredFamily, bounded: BoundedFamily, bu
     if not budget.scans(landscape.dimension):
         return True
     far = [m.parameters[-1] * 10 ** (3 + i / 4) for i in range(5)]
-    parameters = worst_parameters(landscape, m.family, far, budget, cost)
     points = m.family.points(landscape)
-    thetas = [points(r) for r in parameters]
-    rows = [row for row in exact_scan(landscape, thetas) if all(math.isfinite(x) for x in row)]
+    starts = worst_parameters(landscape, m.family, far, budget, cost)
     if bounded.mechanism == "gradient":
         largest = max(p.gradient_norm_squared for p in m.points)
-        return all(full <= _LOOSE * largest for _, _, full, _ in rows)
-    laplacians = [(full, laplacian + landscape.decay_laplacian) for _, _, full, laplacian in rows]
-    return all(laplacian > 0 and full / laplacian <= _LOOSE * bounded.bound for full, laplacian in laplacians)
+        ceiling = _LOOSE * largest
+        rows = exact_scan(landscape, [points(r) for r in starts])
+        return all(full <= ceiling for _, _, full, _ in rows if math.isfinite(full))
+    return all(
+        laplacian > 0 and full / laplacian <= _LOOSE * bounded.bound
+        for full, laplacian in _downhill(landscape, points, starts, _LOOSE * bounded.bound, cost)
+    )
+
+
+def _downhill(
+    landscape: Landscape, points: PointOf, starts: Sequence[float], enough: float, cost: Cost
+) -> list[tuple[float, float]]:
+    """Follow s* downhill from each start until it is at most `enough`; return the finite pairs (‖∇F‖², ΔF) reached.
+
+    A scan stops at a level relative to what it first saw, which far out may lie many powers above what it could reach.
+    """
+    here = list(starts)
+    best = _pairs(landscape, points, here)
+    steps = [_FIRST_STEP * r for r in here]
+    for _ in range(_STEPS):
+        active = [i for i, (full, laplacian) in enumerate(best) if laplacian > 0 and full / laplacian > enough]
+        active = [i for i in active if steps[i] > 1e-16 * here[i]]
+        if not active:
+            break
+        tried = [here[i] + side * steps[i] for i in active for side in (-1, 1)]
+        found = _pairs(landscape, points, tried)
+        cost.num_gradients += len(tried)
+        for k, i in enumerate(active):
+            value, place = min((_ratio(found[j]), j) for j in (2 * k, 2 * k + 1))
+            lower = value < _ratio(best[i])
+            steps[i] *= 2 if lower else 0.5
+            if lower:
+                here[i], best[i] = tried[place], found[place]
+    return [pair for pair in best if all(map(math.isfinite, pair))]
+
+
+def _pairs(landscape: Landscape, points: PointOf, radii: Sequence[float]) -> list[tuple[float, float]]:
+    rows = exact_scan(landscape, [points(r) for r in radii])
+    return [(full, laplacian + landscape.decay_laplacian) for _, _, full, laplacian in rows]
+
+
+def _ratio(pair: tuple[float, float]) -> float:
+    full, laplacian = pair
+    return full / laplacian if laplacian > 0 and math.isfinite(full) else math.inf
 
 
 def point_as_dict(p: PointMeasurement, temperatures: Sequence[float], level: float) -> dict[str, Any]:

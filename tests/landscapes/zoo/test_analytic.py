@@ -82,7 +82,9 @@ def _directions(dimension: int, count: int = 400) -> list[Tensor]:
 
 
 def test_there_are_enough_entries_of_both_signs() -> None:
-    assert len(ANALYTIC) >= 14
+    assert len(ANALYTIC) >= 40
+    negative = sum("refuted" in entry.expected.values() for entry in ANALYTIC)
+    assert 0.4 <= negative / len(ANALYTIC) <= 0.65
     for criterion in CRITERION_NAMES:
         assert {entry.expected[criterion] for entry in ANALYTIC} == {"supported", "refuted"}, criterion
 
@@ -166,10 +168,19 @@ def test_float32_agrees_with_float64(name: str) -> None:
     assert float(out) == pytest.approx(double.loss(double.initial), rel=1e-5, abs=1e-6)
 
 
+# (a, b) in F ≥ a‖θ‖² − b, as the proofs have them; λ/2 and 0 where every block decays.
+GROWTH: dict[str, tuple[float, float]] = {
+    "quartic-undecayed": (1.0, 3.0),
+    "quadratic-behind-linear": (0.5, 0.0),
+    "quartic-in-the-undecayed-block": (0.05, 1.0),
+    "decay-on-the-saturating-block": (0.05, 1.0),
+}
+
+
 @pytest.mark.parametrize("name", SUPPORTED_GROWTH)
 def test_growth_claim(name: str) -> None:
     entry = zoo_entry(name)
-    a, b = (entry.weight_decay / 2, 0.0) if entry.weight_decay > 0 else (1.0, 3.0)  # the constants of the proofs
+    a, b = GROWTH.get(name, (entry.weight_decay / 2, 0.0))
     for direction in _directions(_dimension(entry), count=100):
         for radius in (0.1, 1.0, 2.5, 10.0, 1e3):
             bound = a * radius**2 - b
@@ -190,10 +201,30 @@ SLOW_GROWTH: dict[str, Callable[[float], Tensor]] = {
     "gaussian-bump": lambda r: _row(0, r),
     "rank-deficient-least-squares": lambda r: r / math.sqrt(3) * _row(1, -1, 1),
     "partial-decay": lambda r: _row(0, 0, r, 0),
+    "linear-in-the-undecayed-block": lambda r: _row(0, 0, r, 0),
+    "oblique-exponential-tail": lambda r: r * _row(0.6, 0.8),
+    "tanh-network-undecayed": lambda r: r * _unit(3, 6),
+}
+# F / r² at radius r, where it falls more slowly than any of these.
+NARROW_MISS: dict[str, Callable[[float], float]] = {
+    "nearly-quadratic": lambda r: r**-0.1,
+    "quadratic-over-logarithm": lambda r: 0.5 / math.log(r),
 }
 
 
-@pytest.mark.parametrize("name", REFUTED_GROWTH)
+def test_every_refuted_growth_has_a_family() -> None:
+    assert {*SLOW_GROWTH, *NARROW_MISS} == set(REFUTED_GROWTH)
+
+
+@pytest.mark.parametrize("name", NARROW_MISS)
+def test_growth_missed_narrowly_follows_the_law_of_the_proof(name: str) -> None:
+    entry = zoo_entry(name)
+    for direction in _directions(_dimension(entry), count=5):
+        for r in (1e2, 1e4, 1e6):
+            assert _regularised(entry, r * direction) / r**2 == pytest.approx(NARROW_MISS[name](r), rel=1e-3)
+
+
+@pytest.mark.parametrize("name", SLOW_GROWTH)
 def test_refuted_growth_along_the_family_of_the_proof(name: str) -> None:
     entry = zoo_entry(name)
     ratios = [_regularised(entry, SLOW_GROWTH[name](r)) / r**2 for r in (1e2, 1e4, 1e6)]
@@ -206,6 +237,23 @@ def _ripple_radius(r: float, weight_decay: float) -> float:
     """The first radius beyond r with cos r² = −λ/2 and sin r² < 0."""
     phase = 2 * math.pi - math.acos(-weight_decay / 2)
     return math.sqrt(2 * math.pi * math.ceil(r**2 / (2 * math.pi)) + phase)
+
+
+def _shallow_radius(r: float) -> float:
+    """The first radius beyond r with cos r² = 1 − √3 and sin r² < 0."""
+    phase = 2 * math.pi - math.acos(1 - math.sqrt(3))
+    return math.sqrt(2 * math.pi * math.ceil(r**2 / (2 * math.pi)) + phase)
+
+
+def _narrow_well(r: float) -> float:
+    """The radius near r with 4(1 + r²)^¼ just below a multiple of 2π where F' = 0, at λ = 1."""
+    turns = 2 * math.pi * math.ceil(4 * (1 + r**2) ** 0.25 / (2 * math.pi))
+    low, high = turns - math.pi / 2, turns
+    for _ in range(100):
+        middle = (low + high) / 2
+        slope = 1 - math.cos(middle) + middle / 4 * math.sin(middle)
+        low, high = (middle, high) if slope < -0.5 else (low, middle)
+    return math.sqrt((low / 4) ** 4 - 1)
 
 
 # Points of norm about r on which Ψ_s stays bounded or falls for every temperature at or above the second entry.
@@ -221,7 +269,20 @@ FAILING: dict[str, tuple[Callable[[float], Tensor], float]] = {
     "partial-decay": (lambda r: _row(0, 0, 0.6 * r, 0.8 * r), 0.01),
     "two-layer-linear-network": (lambda r: _row(0.6 * r, 0.8 * r, 0, 0), 1.02),  # above λ² + 1
     "balanced-logits": (lambda r: _row(r, 0, r) / math.sqrt(2), 0.01),
+    "two-layer-zero-target": (lambda r: _row(0.6 * r, 0.8 * r, 0, 0), 0.26),  # above λ²
+    "shallow-ripples": (lambda r: _row(0.6, 0, -0.8) * _shallow_radius(r), 0.6),  # above 0.590
+    "narrowing-wells": (lambda r: _row(_narrow_well(r)), 0.01),
+    "trench-on-a-parabola": (lambda r: _row(math.sqrt(r), r), 0.01),
+    "trench-on-a-logarithm": (lambda r: _row(r, math.log(1 + r**2)), 0.51),  # above λ²/2
+    "late-ripples": (lambda r: _row(0.6, -0.8) * _ripple_radius(100 * r, 1.0), 0.01),
+    "linear-in-the-undecayed-block": (lambda r: _row(0, 0, 0.6, -0.8) * r, 0.01),
+    "oblique-exponential-tail": (lambda r: _row(0.6, 0.8) * r, 0.01),
+    "tanh-network-undecayed": (lambda r: _unit(3, 6) * r, 0.01),
 }
+
+
+def test_every_refuted_uniform_growth_has_a_family() -> None:
+    assert set(FAILING) == set(REFUTED_UNIFORM)
 
 
 @pytest.mark.parametrize("name", REFUTED_UNIFORM)
@@ -237,10 +298,12 @@ def test_refuted_uniform_growth_along_the_family_of_the_proof(name: str) -> None
 @pytest.mark.parametrize("name", REFUTED_RAYS)
 def test_refuted_rays_fail_along_every_drawn_ray(name: str) -> None:
     entry = zoo_entry(name)
+    # The decayed entries among these are the ripples, which fail at a sequence of radii, the others at all of them.
+    radii = [float(FAILING[name][0](r).norm()) for r in (1e2, 1e3, 1e4)]
     for direction in _directions(_dimension(entry), count=20):
-        # The decayed entries among these are the ripples, which fail at a sequence of radii, the others at all of them.
-        radii = [_ripple_radius(r, entry.weight_decay) if entry.weight_decay > 0 else r for r in (1e2, 1e3, 1e4)]
-        for temperature in TEMPERATURES:
+        if name == "tanh-network-undecayed" and direction.count_nonzero() == 1:
+            continue  # A unit without input stays at rest: rays of measure zero.
+        for temperature in (s for s in TEMPERATURES if s >= FAILING[name][1]):
             assert max(_psi(entry, r * direction, temperature) for r in radii) <= 2.5 / temperature + 2
 
 
@@ -266,17 +329,27 @@ def test_supported_rays_grow_on_generic_rays(name: str) -> None:
         assert far[0] / max(far[1], 1e-300) > 1e4  # s* is above every temperature anyone would use
 
 
+# Radii from which on a proof's bound grows, and the factor per decade of s*, where they are not 10³ and 3.
+LATE: dict[str, float] = {"badly-scaled-cosines": 3e4, "tanh-network-weak-decay": 3e3}
+SLOW: dict[str, float] = {"quickening-ripples": 2.5}  # 10^0.4
+RADIAL_RIPPLES = ("quickening-ripples", "fading-ripples")
+
+
 @pytest.mark.parametrize("name", SUPPORTED_UNIFORM)
 def test_supported_uniform_growth_over_the_sphere(name: str) -> None:
     entry = zoo_entry(name)
-    directions = _directions(_dimension(entry))
     worst = []
-    for radius in (1e3, 1e4, 1e5):
-        points = [radius * v for v in directions]
+    for radius in (LATE.get(name, 1e3) * 10**k for k in range(3)):
+        if name in RADIAL_RIPPLES:
+            # All directions are alike, but not all phases: a period is at most 2π/(1.8 r^0.8) long.
+            steps = torch.linspace(0, 2 * math.pi / (1.8 * radius**0.8), 401, dtype=torch.float64)
+            points = [(radius + step) * _unit(0, _dimension(entry)) for step in steps]
+        else:
+            points = [radius * v for v in _directions(_dimension(entry))]
         lowest_square = min(_square_and_laplacian(entry, p)[0] for p in points)
         worst.append((min(_critical_temperature(entry, p) for p in points), lowest_square))
     for before, after in pairwise(worst):
-        assert after[0] >= 3 * before[0]  # s*
+        assert after[0] >= SLOW.get(name, 3.0) * before[0]  # s*
         assert after[1] >= 3 * before[1]  # ‖∇F‖²
 
 
@@ -317,7 +390,10 @@ def test_balanced_logits_critical_temperature_falls_as_stated() -> None:
         assert _critical_temperature(entry, _row(r, 0, r) / math.sqrt(2)) == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize(("name", "order"), [("relu-kink", 1), ("hard-clip", 1), ("squared-hinge", 2), ("c2-not-c3", 3)])
+@pytest.mark.parametrize(
+    ("name", "order"),
+    [("relu-kink", 1), ("hard-clip", 1), ("squared-hinge", 2), ("c2-not-c3", 3), ("c3-not-c4", 4), ("c4-not-c5", 5)],
+)
 def test_kinks_jump_by_one_at_the_stated_order(name: str, order: int) -> None:
     loss = _loss(zoo_entry(name))
     theta = torch.full((3,), 1 / math.sqrt(3), dtype=torch.float64)

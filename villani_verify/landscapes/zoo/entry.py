@@ -38,6 +38,8 @@ class ZooEntry:
         weight_decay: the default λ.
         gradient: closed form of ∇L, from a 1-D tensor θ to a tensor like it; None where there is none.
         laplacian: closed form of ΔL, from a 1-D tensor θ to a number; None where there is none.
+        critical_temperature: the limit of the infimum of s* over ‖θ‖ = r as r → ∞, at the default λ, where `reason` proves it
+            positive and finite: below it differential growth holds, above it fails. None elsewhere.
     """
 
     name: str
@@ -49,6 +51,7 @@ class ZooEntry:
     weight_decay: float
     gradient: Callable[[Tensor], Tensor] | None = None
     laplacian: Callable[[Tensor], float] | None = None
+    critical_temperature: float | None = None
 
 
 def all_supported_except(*refuted: str) -> dict[str, str]:
@@ -79,6 +82,7 @@ def analytic_entry(
     refuted: Sequence[str] = (),
     blocks: Mapping[str, int] | None = None,
     no_decay: Sequence[str] = (),
+    critical_temperature: float | None = None,
 ) -> ZooEntry:
     """Return the entry of a formula; its landscape is in float64 and starts at a point of norm one.
 
@@ -94,6 +98,7 @@ def analytic_entry(
         refuted: the criteria that fail; the others hold.
         blocks: name → length, if θ falls into named groups.
         no_decay: names of the blocks with λ = 0.
+        critical_temperature: limit of the infimum of s* over spheres, where it is known, positive and finite.
 
     Raises:
         ValueError: if a refuted criterion does not exist.
@@ -109,7 +114,7 @@ def analytic_entry(
         no_decay=tuple(no_decay),
         expected=expected,
     )
-    return ZooEntry(name, summary, expected, reason, "analytic", make, weight_decay, gradient, laplacian)
+    return ZooEntry(name, summary, expected, reason, "analytic", make, weight_decay, gradient, laplacian, critical_temperature)
 
 
 def _make(

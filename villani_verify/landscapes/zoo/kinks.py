@@ -1,9 +1,12 @@
-"""Too few derivatives: a jump in the first, the second or the third, on planes close to θ₀.
+"""Too few derivatives: a jump in the first, the second, …, or the fifth, on planes close to θ₀.
 
 The planes are θ_i = ½ (and θ_i = −½ for the clip); θ₀ has coordinates 1/√3 ≈ 0.577, and rays cross them too.
 """
 
 from __future__ import annotations
+
+import math
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -56,6 +59,40 @@ def _cube_gradient(theta: Tensor) -> Tensor:
 
 def _cube_laplacian(theta: Tensor) -> float:
     return float((theta - _PLACE).abs().sum())
+
+
+def _spline(theta: Tensor, order: int) -> Tensor:
+    """Return Σ max(0, θ_i − ½)^(k+1)/(k + 1)!, k = `order`."""
+    return torch.relu(theta - _PLACE).pow(order + 1).sum() / math.factorial(order + 1)
+
+
+def _spline_gradient(theta: Tensor, order: int) -> Tensor:
+    return (theta - _PLACE).clamp(min=0).pow(order) / math.factorial(order)
+
+
+def _spline_laplacian(theta: Tensor, order: int) -> float:
+    return float((theta - _PLACE).clamp(min=0).pow(order - 1).sum() / math.factorial(order - 1))
+
+
+def _spline_entry(order: int, power: str, factorial: int) -> ZooEntry:
+    return analytic_entry(
+        f"c{order}-not-c{order + 1}",
+        f"Σ max(0, θ_i − ½){power}/{factorial} with decay: C^{order}, but the next derivative jumps; the rest holds",
+        loss=partial(_spline, order=order),
+        gradient=partial(_spline_gradient, order=order),
+        laplacian=partial(_spline_laplacian, order=order),
+        dimension=3,
+        weight_decay=0.1,
+        refuted=("smoothness",),
+        reason=(
+            f"Put k = {order} and p_i = max(0, θ_i − ½), L = Σ p_i^(k+1)/(k + 1)!. Its derivative of order k + 1 in θ_i jumps "
+            "from 0 to 1 at θ_i = ½ and those below are continuous, so F is C^k but not C^(k+1). L ≥ 0 gives F ≥ (λ/2)‖θ‖²: "
+            "quadratic growth and Gaussian tails. ∂L/∂θ_i = p_i^k/k! is zero where θ_i < ½, so θ·∇F ≥ λr² and ‖∇F‖ ≥ λr; and "
+            "where the largest p_i is m > 0, that component of ∇F exceeds m^k/k!. With ΔF ≤ 3λ + 3m^(k−1)/(k − 1)! it follows "
+            "that Ψ_s ≥ λ²r²/(2s) + [m^(2k)/(2s k!²) − 3m^(k−1)/(k − 1)!] − 3λ; the bracket is bounded below over m ≥ 0, so Ψ_s "
+            "tends to infinity uniformly on the sphere, and so along every ray."
+        ),
+    )
 
 
 KINKS: tuple[ZooEntry, ...] = (
@@ -122,4 +159,6 @@ KINKS: tuple[ZooEntry, ...] = (
             "the sphere, and so along every ray."
         ),
     ),
+    _spline_entry(3, "⁴", 24),
+    _spline_entry(4, "⁵", 120),
 )

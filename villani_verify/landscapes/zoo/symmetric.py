@@ -50,6 +50,14 @@ def _two_layer_gradient(theta: Tensor) -> Tensor:
     return residual * theta.roll(2)
 
 
+def _zero_target(theta: Tensor) -> Tensor:
+    return 0.5 * (theta[:2] @ theta[2:]).square()
+
+
+def _zero_target_gradient(theta: Tensor) -> Tensor:
+    return (theta[:2] @ theta[2:]) * theta.roll(2)
+
+
 def _two_layer_laplacian(theta: Tensor) -> float:
     return float(theta.square().sum())
 
@@ -124,8 +132,30 @@ SYMMETRIC: tuple[ZooEntry, ...] = (
             "F is a polynomial and L ≥ 0 gives F ≥ (λ/2)‖θ‖²: quadratic growth and Gaussian tails. ∇L = (a·b − 1)(b, a) and "
             "ΔL = ‖a‖² + ‖b‖² = r². Along a ray with v_a·v_b ≠ 0, which is almost every ray, ‖∇F‖² grows like r⁶(v_a·v_b)² and "
             "ΔF like r², so Ψ_s → ∞ for every s. On b = 0, ‖a‖ = r: ‖∇F‖² = (λ² + 1)r² and ΔF = r² + 4λ, so s* → λ² + 1 and "
-            "Ψ_s → −∞ for every s > λ² + 1. (With b = a/(‖a‖² + λ), ∂F/∂b = 0 and ∂F/∂a = λ(1 − (‖a‖² + λ)⁻²)a: there s* → λ².)"
+            "Ψ_s → −∞ for every s > λ² + 1. The limit of the infimum is λ²: with e = a·b − 1, ‖∇F‖² = (r² + 4λ)e² + 4λe + λ²r² is "
+            "least at e = −2λ/(r² + 4λ), which the sphere attains, and s* = λ²(r² − 4/(r² + 4λ))/(r² + 4λ) there. (Near it lies "
+            "b = a/(‖a‖² + λ), where ∂F/∂b = 0.)"
         ),
+        critical_temperature=0.1**2,
+    ),
+    analytic_entry(
+        "two-layer-zero-target",
+        "½(a·b)² with decay: on b = 0 the loss and its gradient vanish, and s* tends to λ², its least limit anywhere",
+        loss=_zero_target,
+        gradient=_zero_target_gradient,
+        laplacian=_two_layer_laplacian,
+        dimension=4,
+        weight_decay=0.5,
+        refuted=("differential_growth_uniform",),
+        blocks={"a": 2, "b": 2},
+        reason=(
+            "F is a polynomial and L ≥ 0 gives F ≥ (λ/2)‖θ‖²: quadratic growth and Gaussian tails. With e = a·b, ∇L = e(b, a) and "
+            "ΔL = r², so ‖∇F‖² = λ²r² + e²(r² + 4λ) and ΔF = r² + 4λ. Along a ray with v_a·v_b ≠ 0, which is almost every ray, "
+            "‖∇F‖² grows like r⁶ and ΔF like r², so Ψ_s → ∞ for every s. On ‖θ‖ = r the least s* is λ²r²/(r² + 4λ), attained where "
+            "e = 0, as on b = 0; it tends to λ². So Ψ_s → −∞ there for every s > λ², and the uniform criterion fails, while "
+            "for s < λ² it would hold: Ψ_s ≥ λ²r²/s − r² − 4λ."
+        ),
+        critical_temperature=0.5**2,
     ),
     analytic_entry(
         "balanced-logits",

@@ -1,13 +1,15 @@
-"""Undecayed radial losses of slower and slower growth, which tell the five criteria apart."""
+"""Undecayed radial losses of slower and slower growth, from a narrow miss of the quadratic, which tell the criteria apart."""
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import torch
 from torch import Tensor
 
 from villani_verify.landscapes.zoo.entry import ZooEntry, analytic_entry
+from villani_verify.landscapes.zoo.radial import Radial
 
 _UNCONFINED = (
     "quadratic_growth",
@@ -30,6 +32,23 @@ def _power_laplacian(theta: Tensor, exponent: float) -> float:
     square = theta.square().sum()
     first = 2 * exponent * theta.numel() * (1 + square).pow(exponent - 1)
     return float(first + 4 * exponent * (exponent - 1) * square * (1 + square).pow(exponent - 2))
+
+
+def _over_log(u: Tensor) -> Tensor:
+    return (math.e + u) / torch.log(math.e + u)
+
+
+def _over_log_first(u: Tensor) -> Tensor:
+    log = torch.log(math.e + u)
+    return (log - 1) / log.square()
+
+
+def _over_log_second(u: Tensor) -> Tensor:
+    log = torch.log(math.e + u)
+    return (2 - log) / ((math.e + u) * log.pow(3))
+
+
+_OVER_LOG = Radial(_over_log, _over_log_first, _over_log_second)
 
 
 def _heavy(theta: Tensor) -> Tensor:
@@ -58,6 +77,39 @@ def _bump_laplacian(theta: Tensor) -> float:
 
 
 TAILS: tuple[ZooEntry, ...] = (
+    analytic_entry(
+        "nearly-quadratic",
+        "(1 + ‖θ‖²)^0.95 without decay: growth like r^1.9 is just not quadratic, while Ψ_s → ∞ uniformly",
+        loss=partial(_power, exponent=0.95),
+        gradient=partial(_power_gradient, exponent=0.95),
+        laplacian=partial(_power_laplacian, exponent=0.95),
+        dimension=3,
+        weight_decay=0.0,
+        refuted=("quadratic_growth", "gaussian_tails"),
+        reason=(
+            "F = (1 + r²)^0.95 is analytic. F/r² → 0 like r^−0.1, so quadratic growth fails, and ∫ exp(ε‖θ‖² − 2F/s) = ∞ for "
+            "every ε > 0: the tails exp(−2r^1.9/s) are integrable but not Gaussian. ‖∇F‖² = 3.61 r²(1 + r²)^−0.1 grows like "
+            "r^1.8, and ΔF = 5.7(1 + r²)^−0.05 − 0.19 r²(1 + r²)^−1.05 ≤ 5.7 in d = 3. So Ψ_s ≥ 3.61 r²(1 + r²)^−0.1/s − 5.7 "
+            "tends to infinity uniformly on the sphere, and so along every ray."
+        ),
+    ),
+    analytic_entry(
+        "quadratic-over-logarithm",
+        "(e + ‖θ‖²)/log(e + ‖θ‖²) without decay: not quadratic by a logarithm, while Ψ_s → ∞ uniformly",
+        loss=_OVER_LOG.loss,
+        gradient=_OVER_LOG.gradient,
+        laplacian=_OVER_LOG.laplacian,
+        dimension=2,
+        weight_decay=0.0,
+        refuted=("quadratic_growth", "gaussian_tails"),
+        reason=(
+            "Write w = e + r² and x = log w ≥ 1; F = w/x is analytic. F/r² → 0 like 1/(2 log r), so quadratic growth fails, and "
+            "∫ exp(ε‖θ‖² − 2F/s) = ∞ for every ε > 0: exp(−2F/s) is integrable, but its tails are not Gaussian. As a function of "
+            "u = r², F has the derivatives f' = (x − 1)/x² ≤ ¼ and f'' = (2 − x)/(w x³) ≤ 1/w. So ‖∇F‖² = 4r²(x − 1)²/x⁴ grows "
+            "like r²/log² r, while ΔF = 4f' + 4r²f'' ≤ 5 in d = 2, and Ψ_s ≥ 4r²(x − 1)²/(s x⁴) − 5 tends to infinity uniformly "
+            "on the sphere, and so along every ray."
+        ),
+    ),
     analytic_entry(
         "subquadratic",
         "(1 + ‖θ‖²)^¾ without decay: Ψ_s → ∞ uniformly although growth is below quadratic and tails are not Gaussian",
