@@ -73,7 +73,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--hypothesis-profile", None):
         from villani_verify.testing.profiles import register_profiles
 
-        register_profiles()
+        try:
+            register_profiles()
+        except VillaniError as error:
+            raise pytest.UsageError(one_line(error)) from None
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
