@@ -26,6 +26,7 @@ from villani_verify.estimation.psi import measure_point
 from villani_verify.landscape import Landscape
 from villani_verify.search.directions import isotropic
 from villani_verify.testing.error_budget import error_share, hutchinson_error_bound
+from villani_verify.testing.observations import aim_for_ratio, observe_decade, observe_family
 from villani_verify.testing.strategies import points, seeds, temperatures
 from villani_verify.testing.tolerances import Tolerance
 
@@ -35,7 +36,10 @@ PROBES = range(6)
 
 def drawn_point(landscape: Landscape, data: st.DataObject) -> dict[str, Tensor]:
     """Draw a point near enough for rounding to stay small, with a finite loss."""
-    theta = data.draw(points(landscape, max_exponent=1), label="point").build(landscape)
+    point = data.draw(points(landscape, max_exponent=1), label="point")
+    observe_family(point.family)
+    observe_decade("parameter", point.parameter)
+    theta = point.build(landscape)
     assume(math.isfinite(landscape.loss(theta)))
     return theta
 
@@ -43,6 +47,8 @@ def drawn_point(landscape: Landscape, data: st.DataObject) -> dict[str, Tensor]:
 def assert_close(tolerance: Tolerance, a: list[float], b: list[float], what: str) -> None:
     """Compare two lists of numbers, relative to the largest of them."""
     scale = max(map(abs, [*a, *b]))
+    worst = max(abs(x - y) for x, y in zip(a, b, strict=True))
+    aim_for_ratio(worst, tolerance.atol + tolerance.rtol * scale, f"log10 of the discrepancy over the tolerance: {what}")
     for i, (x, y) in enumerate(zip(a, b, strict=True)):
         assert tolerance.allows(x, y, scale=scale), f"{what}, number {i}: {x!r} and {y!r}"
 
@@ -83,6 +89,7 @@ def test_hutchinson_against_the_exact_hessian(precise: Landscape, tolerance: Tol
     exact, off_diagonal = float(matrix.trace()), (matrix - matrix.diag().diag()).norm().item()
     bound = hutchinson_error_bound(off_diagonal, off_diagonal, num_probes=n, error_probability=error_share())
     rounding = tolerance.atol + tolerance.rtol * matrix.norm().item()
+    aim_for_ratio(estimate.value - exact, bound + rounding, "log10 of Hutchinson's error over its bound")
     assert abs(estimate.value - exact) <= bound + rounding, f"Hutchinson {estimate.value!r}, exact {exact!r}, bound {bound!r}"
 
 
@@ -144,6 +151,7 @@ def test_gradient_against_central_differences(
     # kink. Rounding: L is a sum of terms whose relative error is some thousand eps where logits are large.
     near, far = difference(h), difference(2 * h)
     error = abs(near - far) + 1e4 * eps * max(1.0, abs(loss)) / h
+    aim_for_ratio(slope - near, error, "log10 of the error of the slope over its bound")
     assert abs(slope - near) <= error, f"v·∇L = {slope!r}, central difference {near!r} ± {error:.1e} on {precise.name}"
 
 
@@ -153,6 +161,9 @@ def test_psi_from_the_critical_temperature(
 ) -> None:
     theta = drawn_point(precise, data)
     p = measure_point(precise, theta, engine=engine_for("auto"), seed=seed, num_probes=10)
+    observe_decade("temperature", s)
+    observe_decade("s*", p.critical_temperature)
+    aim_for_ratio(1.0, p.critical_temperature, "minus log10 s*")
     scale = p.gradient_norm_squared / s + abs(p.laplacian.value)
     decay = precise.decay_laplacian
     shifted = p.loss_laplacian.value + decay
