@@ -20,6 +20,7 @@ from villani_verify.curvature.double_backward import DoubleBackward
 from villani_verify.curvature.engine import engine_for
 from villani_verify.curvature.forward_over_reverse import ForwardOverReverse
 from villani_verify.curvature.gradient import gradient_norms_squared, loss_and_gradient
+from villani_verify.curvature.hessian_vector import hessian_vector
 from villani_verify.curvature.probe_signs import probe_of
 from villani_verify.estimation.hutchinson import laplacian_estimate
 from villani_verify.estimation.psi import measure_point
@@ -64,7 +65,8 @@ def hessian(landscape: Landscape, theta: dict[str, Tensor]) -> Tensor:
         return torch.stack([w * landscape.loss_function(parts, b).reshape(()) for w, b in landscape.weighted_batches()]).sum()
 
     flat = torch.cat([t.reshape(-1) for t in theta.values()])
-    rows = torch.func.vmap(lambda e: torch.func.jvp(torch.func.grad(loss), (flat,), (e,))[1], chunk_size=128)
+    gradient = torch.func.grad(lambda p: loss(p["flat"]))
+    rows = torch.func.vmap(lambda e: hessian_vector(gradient, {"flat": flat}, {"flat": e})["flat"], chunk_size=128)
     return rows(torch.eye(len(flat), dtype=flat.dtype, device=flat.device))
 
 

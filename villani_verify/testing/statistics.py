@@ -23,6 +23,7 @@ from hypothesis.statistics import collector, describe_statistics
 from villani_verify.errors import RequestError
 
 SCHEMA_VERSION = 1
+_LONGEST_EVENT = 120
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class PropertyRun:
         searched = [case for phase in ("reuse", "generate") for case in _cases(statistics, phase)]
         shrunk = _cases(statistics, "shrink")
         completed = [case for case in searched if case["status"] in ("valid", "interesting")]
-        counted = Counter(event for case in searched for event in case["events"])
+        # Hypothesis has events of its own, some with the text of a whole strategy.
+        counted = Counter(_shortened(event) for case in searched for event in case["events"])
         events = sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))
         seconds = math.fsum(case["runtime"] for case in completed)
         return cls(
@@ -129,3 +131,7 @@ def row(name: str, outcome: str, run: PropertyRun) -> dict[str, Any]:
 
 def _cases(statistics: Mapping[str, Any], phase: str) -> list[Any]:
     return list(statistics.get(f"{phase}-phase", {}).get("test-cases", []))
+
+
+def _shortened(event: str) -> str:
+    return event if len(event) <= _LONGEST_EVENT else event[: _LONGEST_EVENT - 1] + "…"
