@@ -91,7 +91,7 @@ def test_hutchinson_against_the_exact_hessian(precise: Landscape, tolerance: Tol
     exact, off_diagonal = float(matrix.trace()), (matrix - matrix.diag().diag()).norm().item()
     bound = hutchinson_error_bound(off_diagonal, off_diagonal, num_probes=n, error_probability=error_share())
     rounding = tolerance.atol + tolerance.rtol * matrix.norm().item()
-    aim_for_ratio(estimate.value - exact, bound + rounding, "log10 of Hutchinson's error over its bound")
+    # No target: examples led by the error of one set of probes would spend more than their share of the error budget.
     assert abs(estimate.value - exact) <= bound + rounding, f"Hutchinson {estimate.value!r}, exact {exact!r}, bound {bound!r}"
 
 

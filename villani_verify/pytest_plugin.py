@@ -162,11 +162,14 @@ class StatisticsFile:
         """Take those of one test."""
         self._rows += getattr(report, "villani_statistics", [])
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Write the file and say so."""
+    def pytest_sessionfinish(self) -> None:
+        """Write the file."""
         from villani_verify.testing.statistics import write_statistics
 
         write_statistics(self._path, self._rows)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say where it is."""
         terminalreporter.write_line(f"statistics of {len(self._rows)} properties: {self._path}")
 
 

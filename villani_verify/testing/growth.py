@@ -102,7 +102,10 @@ def _may_be_bounded(ends: Sequence[PointMeasurement]) -> bool:
 
 
 def _aim_for_slow_growth(points: Sequence[PointMeasurement]) -> None:
-    """Lead a search to families along which the slower of ‖∇F‖² and s* grows least, or falls."""
+    """Lead a search to families along which the slower of ‖∇F‖² and s* grows least, or falls.
+
+    The numbers must be exact, or of other probes than the verdict's: a search led by a measurement's noise finds where it errs.
+    """
     if len(points) < 2:
         return
     first, last = points[0], points[-1]
