@@ -15,6 +15,7 @@ from villani_verify.search.families import Ray
 from villani_verify.testing.claims import Refutation, check_claim
 from villani_verify.testing.error_budget import level_of_each_of_two
 from villani_verify.testing.growth import bounded_over_decade
+from villani_verify.testing.observations import observe_decade
 from villani_verify.testing.strategies import log_radii, rays
 
 
@@ -23,6 +24,7 @@ def test_no_isotropic_ray_keeps_psi_bounded(villani_landscape: Landscape, villan
 
     def refute(example: tuple[Ray, float]) -> Refutation | None:
         ray, radius = example
+        observe_decade("radius", radius)
         return bounded_over_decade(villani_landscape, NAME, ray, radius, level=level, seed=villani_seed)
 
     isotropic = rays(villani_landscape, kinds=("isotropic",), bases=("origin",))

@@ -16,6 +16,7 @@ from villani_verify.search.families import Family
 from villani_verify.testing.claims import Refutation, check_claim
 from villani_verify.testing.error_budget import level_of_each_of_two
 from villani_verify.testing.growth import bounded_over_decade
+from villani_verify.testing.observations import observe_family
 from villani_verify.testing.strategies import families, log_radii
 
 # Of networks, only families along which the loss hardly changes are measured: where it changes, the gradient grows too.
@@ -27,6 +28,7 @@ def test_no_family_keeps_psi_bounded(villani_landscape: Landscape, villani_seed:
 
     def refute(example: tuple[Family, float]) -> Refutation | None:
         family, radius = example
+        observe_family(family)
         return bounded_over_decade(
             villani_landscape, NAME, family, radius, level=level, seed=villani_seed, largest_loss_change=LARGEST_LOSS_CHANGE
         )

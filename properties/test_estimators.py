@@ -20,12 +20,14 @@ from villani_verify.curvature.double_backward import DoubleBackward
 from villani_verify.curvature.engine import engine_for
 from villani_verify.curvature.forward_over_reverse import ForwardOverReverse
 from villani_verify.curvature.gradient import gradient_norms_squared, loss_and_gradient
+from villani_verify.curvature.hessian_vector import hessian_vector
 from villani_verify.curvature.probe_signs import probe_of
 from villani_verify.estimation.hutchinson import laplacian_estimate
 from villani_verify.estimation.psi import measure_point
 from villani_verify.landscape import Landscape
 from villani_verify.search.directions import isotropic
 from villani_verify.testing.error_budget import error_share, hutchinson_error_bound
+from villani_verify.testing.observations import aim_for_ratio, observe_decade, observe_family
 from villani_verify.testing.strategies import points, seeds, temperatures
 from villani_verify.testing.tolerances import Tolerance
 
@@ -35,7 +37,10 @@ PROBES = range(6)
 
 def drawn_point(landscape: Landscape, data: st.DataObject) -> dict[str, Tensor]:
     """Draw a point near enough for rounding to stay small, with a finite loss."""
-    theta = data.draw(points(landscape, max_exponent=1), label="point").build(landscape)
+    point = data.draw(points(landscape, max_exponent=1), label="point")
+    observe_family(point.family)
+    observe_decade("parameter", point.parameter)
+    theta = point.build(landscape)
     assume(math.isfinite(landscape.loss(theta)))
     return theta
 
@@ -43,6 +48,8 @@ def drawn_point(landscape: Landscape, data: st.DataObject) -> dict[str, Tensor]:
 def assert_close(tolerance: Tolerance, a: list[float], b: list[float], what: str) -> None:
     """Compare two lists of numbers, relative to the largest of them."""
     scale = max(map(abs, [*a, *b]))
+    worst = max(abs(x - y) for x, y in zip(a, b, strict=True))
+    aim_for_ratio(worst, tolerance.atol + tolerance.rtol * scale, f"log10 of the discrepancy over the tolerance: {what}")
     for i, (x, y) in enumerate(zip(a, b, strict=True)):
         assert tolerance.allows(x, y, scale=scale), f"{what}, number {i}: {x!r} and {y!r}"
 
@@ -58,7 +65,8 @@ def hessian(landscape: Landscape, theta: dict[str, Tensor]) -> Tensor:
         return torch.stack([w * landscape.loss_function(parts, b).reshape(()) for w, b in landscape.weighted_batches()]).sum()
 
     flat = torch.cat([t.reshape(-1) for t in theta.values()])
-    rows = torch.func.vmap(lambda e: torch.func.jvp(torch.func.grad(loss), (flat,), (e,))[1], chunk_size=128)
+    gradient = torch.func.grad(lambda p: loss(p["flat"]))
+    rows = torch.func.vmap(lambda e: hessian_vector(gradient, {"flat": flat}, {"flat": e})["flat"], chunk_size=128)
     return rows(torch.eye(len(flat), dtype=flat.dtype, device=flat.device))
 
 
@@ -83,6 +91,7 @@ def test_hutchinson_against_the_exact_hessian(precise: Landscape, tolerance: Tol
     exact, off_diagonal = float(matrix.trace()), (matrix - matrix.diag().diag()).norm().item()
     bound = hutchinson_error_bound(off_diagonal, off_diagonal, num_probes=n, error_probability=error_share())
     rounding = tolerance.atol + tolerance.rtol * matrix.norm().item()
+    # No target: examples led by the error of one set of probes would spend more than their share of the error budget.
     assert abs(estimate.value - exact) <= bound + rounding, f"Hutchinson {estimate.value!r}, exact {exact!r}, bound {bound!r}"
 
 
@@ -144,6 +153,7 @@ def test_gradient_against_central_differences(
     # kink. Rounding: L is a sum of terms whose relative error is some thousand eps where logits are large.
     near, far = difference(h), difference(2 * h)
     error = abs(near - far) + 1e4 * eps * max(1.0, abs(loss)) / h
+    aim_for_ratio(slope - near, error, "log10 of the error of the slope over its bound")
     assert abs(slope - near) <= error, f"v·∇L = {slope!r}, central difference {near!r} ± {error:.1e} on {precise.name}"
 
 
@@ -153,6 +163,9 @@ def test_psi_from_the_critical_temperature(
 ) -> None:
     theta = drawn_point(precise, data)
     p = measure_point(precise, theta, engine=engine_for("auto"), seed=seed, num_probes=10)
+    observe_decade("temperature", s)
+    observe_decade("s*", p.critical_temperature)
+    aim_for_ratio(1.0, p.critical_temperature, "minus log10 s*")
     scale = p.gradient_norm_squared / s + abs(p.laplacian.value)
     decay = precise.decay_laplacian
     shifted = p.loss_laplacian.value + decay

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import event, given
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -23,6 +23,7 @@ from villani_verify.search.families import Ray
 from villani_verify.search.scan import log_spaced
 from villani_verify.testing.claims import Refutation, check_claim
 from villani_verify.testing.decays import redecayed
+from villani_verify.testing.observations import aim_for_ratio, aim_high, observe, observe_decade, observe_family
 from villani_verify.testing.strategies import log_radii, rays, seeds, temperatures, weight_decays
 from villani_verify.testing.tolerances import tolerance_for
 
@@ -37,10 +38,12 @@ def test_no_tube_of_rays_has_heavier_tails(villani_landscape: Landscape) -> None
 
     def refute(example: tuple[Ray, int]) -> Refutation | None:
         ray, seed = example
+        observe_family(ray)
         profiles = tube(villani_landscape, ray, distances, Cost(), seed=seed)
         if not profiles:
-            event("F is finite at fewer than three radii")
+            observe("outcome", "F is finite at fewer than three radii")
             return None
+        aim_for_ratio(1.0, max(p.coefficient for p in profiles), "minus log10 of the largest F/‖θ‖² of the tube")
         if not all(grows_slowly(villani_landscape, p, LEVEL) for p in profiles):
             return None
         summary = f"{ray.sentence} F/‖θ‖² falls to {profiles[0].coefficient:.3g} there and along {len(profiles) - 1} parallel rays."
@@ -53,16 +56,22 @@ def test_no_tube_of_rays_has_heavier_tails(villani_landscape: Landscape) -> None
 def test_log_density_stays_below_the_gaussian_along_rays(villani_landscape: Landscape, data: st.DataObject) -> None:
     landscape = redecayed(villani_landscape, data.draw(weight_decays(), label="weight decay"))
     s = data.draw(temperatures(), label="temperature")
-    point_of = data.draw(rays(landscape), label="ray").points(landscape)
+    observe_decade("temperature", s)
+    ray = data.draw(rays(landscape), label="ray")
+    observe_family(ray)
+    point_of = ray.points(landscape)
+    nearest = math.inf
     for r in data.draw(st.lists(log_radii(), min_size=1, max_size=4), label="radii"):
         theta = point_of(r)
         log_density, log_gaussian = -2 * landscape.value(theta) / s, -2 * landscape.decay_value(theta) / s
         if not math.isfinite(log_density):
-            event("F is not finite")
+            observe("outcome", "F is not finite")
             return
         rounding = 2 * tolerance_for(landscape.dtype).atol / s + tolerance_for(landscape.dtype).rtol * abs(log_gaussian)
         above = f"log density {log_density!r} above the Gaussian's {log_gaussian!r} at r = {r:.4g}, s = {s:.4g}"
         assert log_density <= log_gaussian + rounding, above
+        nearest = min(nearest, log_gaussian - log_density)
+    aim_for_ratio(1.0, nearest, "minus log10 of the distance of the log densities")
 
 
 @given(data=st.data())
@@ -71,11 +80,13 @@ def test_normalising_constant_is_at_most_the_gaussian_one(villani_landscape: Lan
         pytest.skip(f"{villani_landscape.name} has no Gaussian reference: {villani_landscape.undecayed[0]} is not decayed")
     landscape = redecayed(villani_landscape, data.draw(weight_decays(), label="weight decay"))
     s, seed = data.draw(temperatures(), label="temperature"), data.draw(seeds(), label="seed")
+    observe_decade("temperature", s)
     losses = [landscape.loss(_gaussian_point(landscape, s, seed, i)) for i in range(SAMPLES)]
     if not all(map(math.isfinite, losses)):
-        event("L is not finite")
+        observe("outcome", "L is not finite")
         return
     value, (low, high), effective = log_ratio(losses, s, LEVEL)
+    aim_high(value, "log(Z/Z_G)")
     jensen = -2 / s * math.fsum(losses) / SAMPLES
     rounding = tolerance_for(landscape.dtype).rtol * (1 + abs(jensen))
     assert jensen - rounding <= value <= rounding, f"log(Z/Z_G) = {value!r} is outside [{jensen!r}, 0] for L = {losses}"

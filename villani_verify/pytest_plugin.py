@@ -1,7 +1,8 @@
-"""The pytest plugin that this package installs: points the properties at a landscape, and prints how to replay failures.
+"""The pytest plugin that this package installs: chooses the properties' landscape, prints how to replay failures, keeps statistics.
 
     pytest properties --villani-landscape gpt-neo-small
     pytest properties --villani-model path/to/model --villani-dataset ptb --villani-data-dir path/to/data
+    pytest properties --villani-statistics statistics.json
 
 Importing it is cheap: torch and the package's own modules are imported when a landscape is asked for.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +39,7 @@ _MACHINE: Mapping[str, tuple[str, type, str]] = {
     "--villani-dtype": ("dtype", str, "float64 or float32"),
 }
 _LANDSCAPE = pytest.StashKey["Landscape"]()
+_RUNS = pytest.StashKey[list[Any]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,6 +52,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="parameters with λ = 0, such as '*.bias'; may be repeated",
     )  # fmt: skip
     group.addoption("--villani-seed", dest="villani_seed", type=int, default=0, help="seed of the probes (default 0)")
+    group.addoption(
+        "--villani-statistics", dest="villani_statistics", type=Path, default=None, metavar="FILE",
+        help="write examples, events and targets of each property to this JSON file",
+    )  # fmt: skip
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -73,7 +80,20 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--hypothesis-profile", None):
         from villani_verify.testing.profiles import register_profiles
 
-        register_profiles()
+        try:
+            register_profiles()
+        except VillaniError as error:
+            raise pytest.UsageError(one_line(error)) from None
+    path = config.getoption("villani_statistics")
+    # Workers hand theirs to the controller, which writes.
+    if path is not None and not hasattr(config, "workerinput"):
+        from villani_verify.testing.statistics import check_writable
+
+        try:
+            check_writable(path)
+        except VillaniError as error:
+            raise pytest.UsageError(one_line(error)) from None
+        config.pluginmanager.register(StatisticsFile(path), "villani-statistics")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -100,13 +120,57 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("needs a CUDA device, and torch.cuda.is_available() is False here")
 
 
+# Innermost, so that Hypothesis' own collector is known.
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Collect the statistics of properties, and let `--hypothesis-show-statistics` print those that run in plain functions."""
+    if "hypothesis" not in sys.modules:
+        return (yield)
+    from villani_verify.testing.statistics import collecting
+
+    def show(description: str) -> None:
+        # Where Hypothesis' plugin looks for what it prints.
+        item.hypothesis_statistics = f"{item.nodeid}:\n\n{description}"  # type: ignore[attr-defined]
+
+    with collecting(item.stash.setdefault(_RUNS, []).append, show):
+        return (yield)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
-    """Put the line that replays a counterexample into a section of its own."""
+    """Put the line that replays a counterexample into a section of its own, and hand the statistics over."""
     report = yield
+    if report.when == "call" and item.stash.get(_RUNS, []) and item.config.getoption("villani_statistics") is not None:
+        from villani_verify.testing.statistics import row
+
+        # Plain values, which xdist carries from a worker to the controller.
+        report.villani_statistics = [row(item.nodeid, report.outcome, run) for run in item.stash[_RUNS]]
     if call.excinfo is not None and report.when == "call" and report.failed:
         report.sections += [("replay this counterexample", line) for line in replay_lines(call.excinfo.value)]
     return report
+
+
+class StatisticsFile:
+    """Gathers the statistics of all properties, from all workers, and writes them at the end."""
+
+    def __init__(self, path: Path) -> None:
+        """Take the file."""
+        self._path = path
+        self._rows: list[dict[str, Any]] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take those of one test."""
+        self._rows += getattr(report, "villani_statistics", [])
+
+    def pytest_sessionfinish(self) -> None:
+        """Write the file."""
+        from villani_verify.testing.statistics import write_statistics
+
+        write_statistics(self._path, self._rows)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say where it is."""
+        terminalreporter.write_line(f"statistics of {len(self._rows)} properties: {self._path}")
 
 
 @pytest.fixture(scope="session")

@@ -133,3 +133,23 @@ def test_top_curvature_comes_close_to_the_largest_eigenvalue(seed: int) -> None:
 def test_top_curvature_of_a_plane_is_where_it_started() -> None:
     plane = Landscape.from_function(lambda t: t.sum() * 0 + 1 + 0 * t.square().sum(), 3)
     assert torch.equal(_make("top-curvature", plane, 4), _make("isotropic", plane, 4))
+
+
+@pytest.mark.parametrize("kind", ["top-curvature", "flattest"])
+@pytest.mark.parametrize("torch_loss", [torch.nn.functional.mse_loss, torch.nn.functional.huber_loss])
+def test_losses_without_a_forward_mode_rule(kind: str, torch_loss) -> None:
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Linear(1, 3), torch.nn.Tanh(), torch.nn.Linear(3, 1)).double()
+    data = torch.linspace(-1, 1, 4, dtype=torch.float64).reshape(4, 1)
+
+    def by_hand(a: Tensor, b: Tensor) -> Tensor:
+        # All residuals are below Huber's threshold of one.
+        return (a - b).square().mean() / (2 if torch_loss is torch.nn.functional.huber_loss else 1)
+
+    found, expected = (
+        KINDS[kind](Landscape.from_module(network, loss, [(data, data.sin())], weight_decay=0.1), seed=0, index=0)
+        for loss in (torch_loss, by_hand)
+    )
+    assert float((network(data) - data.sin()).detach().abs().max()) < 1
+    for name in expected:
+        torch.testing.assert_close(found[name], expected[name], rtol=1e-6, atol=1e-9)

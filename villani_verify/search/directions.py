@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.func import grad, jvp
+from torch.func import grad
 
 from villani_verify.curvature.gradient import add_decay, loss_and_gradient
+from villani_verify.curvature.hessian_vector import hessian_vector
 from villani_verify.curvature.probes import normals, signs
 from villani_verify.errors import RequestError
 from villani_verify.landscape import Landscape
@@ -70,7 +71,7 @@ def top_curvature(landscape: Landscape, *, seed: int, index: int) -> Direction:
     for _ in range(_POWER_ITERATIONS):
         product = {n: torch.zeros_like(t) for n, t in base.items()}
         for weight, batch in landscape.weighted_batches():
-            along = jvp(grad(lambda p, b=batch: landscape.loss_function(p, b)), (base,), (v,))[1]  # type: ignore[misc]
+            along = hessian_vector(grad(lambda p, b=batch: landscape.loss_function(p, b)), base, v)  # type: ignore[misc]
             product = {n: product[n] + weight * along[n].detach() for n in product}
         if not norm(product) > 0:
             return v
@@ -91,7 +92,7 @@ def flattest(landscape: Landscape) -> Direction:
         along = {n: part.reshape(t.shape) for (n, t), part in zip(base.items(), row.split(sizes), strict=True)}
         total = torch.cat([landscape.decay[n] * t.reshape(-1) for n, t in along.items()])
         for weight, batch in landscape.weighted_batches():
-            moved = jvp(grad(lambda p, b=batch: landscape.loss_function(p, b)), (base,), (along,))[1]  # type: ignore[misc]
+            moved = hessian_vector(grad(lambda p, b=batch: landscape.loss_function(p, b)), base, along)  # type: ignore[misc]
             total = total + weight * torch.cat([t.reshape(-1) for t in moved.values()])
         return total.detach()
 

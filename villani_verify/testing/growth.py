@@ -24,6 +24,7 @@ from villani_verify.landscape import Landscape
 from villani_verify.search.families import Drawn, parameter_at
 from villani_verify.search.scan import log_spaced
 from villani_verify.testing.claims import Refutation
+from villani_verify.testing.observations import aim_high, observe_decade
 
 _EXACT_DIMENSION = 2000
 # Up to this one a measurement costs little more than a loss.
@@ -72,10 +73,13 @@ def bounded_over_decade(
         return None
     if landscape.dimension > _SMALL_DIMENSION:
         ends = _measured(landscape, family, [low, high], budget, seed, "ends").points
+        _aim_for_slow_growth(ends)
         if not _may_be_bounded(ends):
             return None
     parameters = _parameters(landscape, family, low, high, budget)
     measured = _measured(landscape, family, parameters, budget, seed, "first")
+    if landscape.dimension <= _SMALL_DIMENSION:
+        _aim_for_slow_growth(measured.points)
     bounded = bounded_family(measured.points, (), level)
     if bounded is not None and landscape.dimension > _EXACT_DIMENSION:
         measured = _measured(landscape, family, parameters, budget, seed, "second")
@@ -95,6 +99,24 @@ def _may_be_bounded(ends: Sequence[PointMeasurement]) -> bool:
     if last.gradient_norm_squared <= ratio * first.gradient_norm_squared:
         return True
     return last.critical_temperature < math.inf and last.critical_temperature <= ratio * first.critical_temperature
+
+
+def _aim_for_slow_growth(points: Sequence[PointMeasurement]) -> None:
+    """Lead a search to families along which the slower of ‖∇F‖² and s* grows least, or falls.
+
+    The numbers must be exact, or of other probes than the verdict's: a search led by a measurement's noise finds where it errs.
+    """
+    if len(points) < 2:
+        return
+    first, last = points[0], points[-1]
+    observe_decade("s* at the far end", last.critical_temperature)
+    pairs = (
+        (first.gradient_norm_squared, last.gradient_norm_squared),
+        (first.critical_temperature, last.critical_temperature),
+    )
+    fallen = [math.log10(near) - math.log10(far) for near, far in pairs if 0 < near < math.inf and 0 < far < math.inf]
+    if fallen:
+        aim_high(max(fallen), "decades by which ‖∇F‖² or s* fell")
 
 
 def _plan(landscape: Landscape, level: float) -> Budget:

@@ -6,6 +6,7 @@ profiles inherit from Hypothesis' "default" and leave nothing to inherit.
 
     pytest properties                                  # dev
     pytest properties --hypothesis-profile=nightly
+    pytest properties --hypothesis-profile=reuse       # what failed before, here or where VILLANI_SHARED_EXAMPLES says
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from types import MappingProxyType
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, settings
-from hypothesis.database import DirectoryBasedExampleDatabase
 
 from villani_verify.errors import RequestError
+from villani_verify.testing.examples import example_database
 
 DEFAULT_PROFILE = "dev"
 ENVIRONMENT_VARIABLE = "VILLANI_HYPOTHESIS_PROFILE"
-_DATABASE_DIRECTORY = ".hypothesis/examples"
 
 _SEARCH = (Phase.explicit, Phase.reuse, Phase.generate, Phase.target)
 # Phase.explain re-runs a failing example dozens of times to guess at causes; replaying the witness says more.
 _SEARCH_AND_SHRINK = (*_SEARCH, Phase.shrink)
+_NIGHTLY_EXAMPLES = 500
 
 _SHARED: Mapping[str, Any] = MappingProxyType(
     {
@@ -51,16 +52,22 @@ PROFILES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         # The same examples each run, so that a pull request fails only by its own doing.
         "pr": {"max_examples": 25, "derandomize": True, "phases": _SEARCH_AND_SHRINK},
         # New examples every night; the database keeps those that failed.
-        "nightly": {"max_examples": 500, "derandomize": False, "phases": _SEARCH_AND_SHRINK},
+        "nightly": {"max_examples": _NIGHTLY_EXAMPLES, "derandomize": False, "phases": _SEARCH_AND_SHRINK},
         # Large models: shrinking can take minutes for each failure, so none; shrink on a small twin.
         "gpu": {"max_examples": 25, "derandomize": False, "phases": _SEARCH},
+        # What failed before and nothing new, at the nightly's levels: they depend on the number of examples.
+        "reuse": {"max_examples": _NIGHTLY_EXAMPLES, "derandomize": False, "phases": (Phase.explicit, Phase.reuse)},
     }
 )
 """Name → settings that differ between the profiles; the rest is shared."""
 
 
 def register_profiles() -> None:
-    """Register the profiles with Hypothesis; to be called before pytest reads `--hypothesis-profile`."""
+    """Register the profiles with Hypothesis; to be called before pytest reads `--hypothesis-profile`.
+
+    Raises:
+        RequestError: if VILLANI_SHARED_EXAMPLES names nothing that can be read.
+    """
     for name in PROFILES:
         settings.register_profile(name, parent=settings.get_profile("default"), **explicit_settings(name))
 
@@ -72,7 +79,7 @@ def load_profile(name: str | None = None) -> None:
         name: what the command line says; None if it says nothing.
 
     Raises:
-        RequestError: if VILLANI_HYPOTHESIS_PROFILE names no profile.
+        RequestError: if VILLANI_HYPOTHESIS_PROFILE names no profile, or VILLANI_SHARED_EXAMPLES nothing that can be read.
     """
     chosen = name or os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT_PROFILE
     register_profiles()
@@ -85,8 +92,12 @@ def load_profile(name: str | None = None) -> None:
 
 
 def explicit_settings(name: str) -> dict[str, Any]:
-    """Return every setting of the profile `name`, as keyword arguments of `hypothesis.settings`."""
+    """Return every setting of the profile `name`, as keyword arguments of `hypothesis.settings`.
+
+    Raises:
+        RequestError: if VILLANI_SHARED_EXAMPLES names nothing that can be read.
+    """
     own = PROFILES[name]
     # Hypothesis has no database where it derandomises.
-    database = None if own["derandomize"] else DirectoryBasedExampleDatabase(_DATABASE_DIRECTORY)
+    database = None if own["derandomize"] else example_database()
     return {**_SHARED, **own, "database": database}
