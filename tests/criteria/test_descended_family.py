@@ -66,3 +66,14 @@ def test_flat_at_infinity_is_not_its_business() -> None:
     flat = Landscape.from_function(lambda t: torch.exp(-t.square().sum()), 2)
     found = descended_family(flat, budget_for("quick", 2), SETTINGS, "x", Cost())
     assert found is None or found[1].mechanism == "gradient"
+
+
+@pytest.mark.parametrize(("name", "bound"), [("trench-on-a-parabola", 1e-3), ("trench-on-a-logarithm", 0.5)])
+def test_curved_valleys_that_narrow_are_followed_outward(name: str, bound: float) -> None:
+    subject = ZOO[name].make()
+    found = descended_family(subject, budget_for("quick", 2), SETTINGS, "x", Cost())
+    assert found is not None
+    m, bounded = found
+    # What is shown is a bound within reach of every shell, up to the growth that counts as none.
+    assert bounded.bound <= 100 * bound
+    assert m.points[-1].radius >= 10 * m.points[0].radius

@@ -156,3 +156,17 @@ def test_a_gradient_that_vanishes_exactly_can_be_put_into_words() -> None:
     assert all(p.critical_temperature == 0 for p in m.points)
     assert "is at most 0, so Ψ_s < 0 for every s above that" in bounded_sentence(m, _bounded(m))
     assert math.isfinite(_bounded(m).temperature)
+
+
+def test_looking_further_out_does_not_lead_back_inward() -> None:
+    # ½ Σ h θ²: along the first axis, where h = λ, from a point with a large gradient elsewhere: s* is constant up to r ~ 10⁵ and
+    # grows like r² from there. Downhill from a far point is inward, to where it looked constant.
+    subject = zoo_entry("ill-conditioned-bowl").make()
+    for seed in range(20):
+        ray = Ray("sparse", seed, 0, "initial")
+        if float(ray.direction(subject)["theta"][0]) == 1.0:
+            break
+    m = measure(subject, ray, log_spaced(3e2, 6e3, 6))
+    bounded = bounded_family(m.points, (), 0.99)
+    assert bounded is not None
+    assert not persists(subject, m, bounded, budget_for("quick", subject.dimension), Cost())

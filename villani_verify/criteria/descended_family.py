@@ -19,7 +19,7 @@ from villani_verify.curvature.probes import derive_seed
 from villani_verify.landscape import Landscape
 from villani_verify.search.listed import listed
 from villani_verify.search.scan import log_spaced
-from villani_verify.search.shells import descend_in_shells
+from villani_verify.search.shells import Descents, descend_in_shells
 
 # Inner ends of the two ranges, in radii of the reference point.
 _INNER, _OUTER = 10.0, 1000.0
@@ -44,13 +44,16 @@ def descended_family(
     seed = derive_seed(settings.seed, f"{label} shells")
     unit = reference_radius(landscape)
     ranges = [[unit * r for r in log_spaced(low, _SPAN * low, _SHELLS + 1)] for low in (_INNER, _OUTER)]
-    inner, outer = (descend_in_shells(landscape, edges, starts=budget.descent_starts, seed=seed) for edges in ranges)
+    inner = descend_in_shells(landscape, ranges[0], starts=budget.descent_starts, seed=seed)
+    outer = inner and descend_in_shells(landscape, ranges[1], starts=budget.descent_starts, seed=seed, before=inner)
     if inner is None or outer is None:
         return None
     cost.num_gradients += sum(d.temperatures.numel() for d in (inner, outer))
-    seen = inner.temperatures.flatten()
-    typical = float(seen[seen < math.inf].median()) if bool((seen < math.inf).any()) else math.inf
-    level = max(inner.ceiling, _NOTHING * typical) * (_OUTER / _INNER) ** LARGEST_BOUNDED_EXPONENT
+    level = _level(inner)
+    if outer.ceiling <= level < math.inf:
+        # Descents must not have got lower further out only because they were led there: from there they are led back.
+        again = descend_in_shells(landscape, ranges[0], starts=budget.descent_starts, seed=seed, before=outer)
+        level = min(level, _level(again)) if again is not None else level
     if not outer.ceiling <= level < math.inf:
         return None
     family = listed(outer.below(level))
@@ -59,3 +62,11 @@ def descended_family(
     )
     bounded = bounded_family(m.points, settings.temperatures, budget.level)
     return None if bounded is None else (m, bounded)
+
+
+def _level(inner: Descents) -> float:
+    """Return what s* may be in the outer range, if it is not to grow faster than any family that counts as bounded."""
+    seen = inner.temperatures.flatten()
+    finite = seen[seen < math.inf]
+    typical = float(finite.median()) if len(finite) else math.inf
+    return max(inner.ceiling, _NOTHING * typical) * (_OUTER / _INNER) ** LARGEST_BOUNDED_EXPONENT

@@ -22,6 +22,8 @@ from villani_verify.search.scan import low_points
 _LOOSE = 1e3
 # Descents far out begin with steps of this part of the radius, and double or halve them so many times.
 _FIRST_STEP, _STEPS = 1e-9, 120
+# They go no further than this part of the radius: further in, s* may be low because the radius is.
+_REACH = 0.05
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,10 @@ def persists(landscape: Landscape, m: MeasuredFamily, bounded: BoundedFamily, bu
     )
 
 
+def _near(start: float, r: float) -> float:
+    return min(max(r, start * (1 - _REACH)), start * (1 + _REACH))
+
+
 def _downhill(
     landscape: Landscape, points: PointOf, starts: Sequence[float], enough: float, cost: Cost
 ) -> list[tuple[float, float]]:
@@ -146,7 +152,7 @@ def _downhill(
         active = [i for i in active if steps[i] > 1e-16 * here[i]]
         if not active:
             break
-        tried = [here[i] + side * steps[i] for i in active for side in (-1, 1)]
+        tried = [_near(starts[i], here[i] + side * steps[i]) for i in active for side in (-1, 1)]
         found = _pairs(landscape, points, tried)
         cost.num_gradients += len(tried)
         for k, i in enumerate(active):

@@ -11,10 +11,10 @@ import math
 
 from hypothesis import currently_in_test_context, event, target
 
-from villani_verify.search.families import Family, Ray
+from villani_verify.search.families import Drawn, Ray
 
 
-def observe_family(family: Family) -> None:
+def observe_family(family: Drawn) -> None:
     """Count the sort of a family: the kind and base of a ray, or the number of tensors that a scaling switches off."""
     if isinstance(family, Ray):
         observe("family", f"{family.kind} ray from {'the origin' if family.base == 'origin' else 'the reference point'}")
