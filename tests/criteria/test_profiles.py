@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from villani_verify.criteria.profiles import Profile, growth_rays, profile, reference_radius
+from villani_verify.criteria.profiles import Profile, growth_rays, profile, reference_radius, undecayed_part
 from villani_verify.criteria.result import Cost
 from villani_verify.errors import LandscapeError
 from villani_verify.landscape import Landscape
-from villani_verify.search.families import Ray
+from villani_verify.search.families import Ray, Scaling
 from villani_verify.search.scan import log_spaced
 
 BLOCKS = {"a": 2, "b": 1}
@@ -90,3 +90,17 @@ def test_undecayed_tensors_are_looked_at_first() -> None:
     assert rays == growth_rays(partly, 12, seed=3)
     assert len(set(rays)) == 12
     assert all(r.kind != "tensor" or r.tensor in BLOCKS for r in growth_rays(landscape(), 30, seed=0))
+
+
+def test_the_undecayed_tensors_that_a_ray_stays_in_are_named() -> None:
+    subject = Landscape.from_function(
+        lambda t: t[0].square(), 6, blocks={"a": 2, "b.bias": 1, "c.bias": 2, "d.bias": 1}, weight_decay=0.1, no_decay=["*.bias"]
+    )
+    within = Ray("tensor", 0, 0, "initial", "c.bias")
+    assert undecayed_part(subject, within) == " (parameter c.bias, weight decay 0, as on 2 others)"
+    flattest = next(r for r in (Ray("sparse", s, 0) for s in range(50)) if float(r.direction(subject)["b.bias"][0]) != 0)
+    assert undecayed_part(subject, flattest) == " (parameter b.bias, weight decay 0, as on 2 others)"
+    assert undecayed_part(subject, Ray("isotropic", 0, 0)) == ""
+    assert undecayed_part(subject, Scaling({"b.bias": 1})) == ""
+    assert undecayed_part(subject.with_decay(0.0), within) == ""
+    assert undecayed_part(subject.with_decay(0.1), within) == ""

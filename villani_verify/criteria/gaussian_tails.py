@@ -24,6 +24,7 @@ from villani_verify.criteria.profiles import (
     profile_as_dict,
     profile_witness,
     reference_radius,
+    undecayed_part,
 )
 from villani_verify.criteria.result import Cost, CriterionResult, Status
 from villani_verify.criteria.settings import Settings
@@ -186,11 +187,10 @@ def _tubes(landscape: Landscape, budget: Budget, settings: Settings, cost: Cost)
     slow = [e for e in exponents if e[1] < QUADRATIC]
     if slow:
         value, high, low, kept = min(slow, key=lambda e: e[0])
-        named = getattr(kept[0].family, "tensor", None)
-        where = f" (parameter {named}, weight decay 0)" if named and landscape.decay[named] == 0 else ""
+        where = undecayed_part(landscape, kept[0].family)
         summary = (
-            f"Along a tube of {len(kept)} parallel rays, {kept[0].family.label}{where}, F grows only like r^{value:.2f}: "
-            "the density's tails there are heavier than any Gaussian's."
+            f"Along a tube of {len(kept)} parallel rays, {kept[0].family.label}{where}, F grows only like "
+            f"r^{round(value, 2) + 0.0:.2f}: the density's tails there are heavier than any Gaussian's."
         )
         witness = profile_witness(NAME, kept, budget.level) | {"tube_seed": seed}
         return _result(Status.REFUTED, summary, _EXPONENT, value, (low, high), evidence, witness, budget, cost)

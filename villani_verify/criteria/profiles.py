@@ -20,6 +20,9 @@ POINTS_PER_DECADE = 4
 # An exponent whose interval ends below this is not 2; the gap absorbs lower-order terms at finite radius.
 QUADRATIC = 1.98
 _SMALLEST = 1e-300
+# A ray stays in some tensors if all but a millionth of its squared length is there.
+_INSIDE = 1 - 1e-6
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,21 @@ def profile_witness(criterion: str, profiles: list[Profile], level: float) -> di
         "level": level,
         "claimed": [{"radius": r, "value": v} for r, v in zip(p.radii, p.values, strict=True)],
     }
+
+
+def undecayed_part(landscape: Landscape, family: Family) -> str:
+    """Name, in brackets, the tensors without weight decay that a ray stays in, and how many such there are; else nothing."""
+    if not isinstance(family, Ray) or len(landscape.undecayed) in (0, len(landscape.decay)):
+        return ""  # where nothing is decayed, that says nothing of this ray
+    v = family.direction(landscape)
+    inside = {n: float(v[n].square().sum()) for n in landscape.undecayed}
+    if sum(inside.values()) < _INSIDE:
+        return ""
+    moved = sorted((n for n, share in inside.items() if share > 0.01), key=lambda n: -inside[n])
+    shown = ", ".join(moved[:_SHOWN]) + (f" and {len(moved) - _SHOWN} more" if len(moved) > _SHOWN else "")
+    others = len(landscape.undecayed) - len(moved)
+    rest = f", as on {others} other{'s' * (others > 1)}" if others else ""
+    return f" (parameter{'s' * (len(moved) > 1)} {shown}, weight decay 0{rest})"
 
 
 def grows_slowly(landscape: Landscape, family_profile: Profile, level: float) -> bool:

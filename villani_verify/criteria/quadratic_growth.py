@@ -19,6 +19,7 @@ from villani_verify.criteria.profiles import (
     profile_as_dict,
     profile_witness,
     reference_radius,
+    undecayed_part,
 )
 from villani_verify.criteria.result import Cost, CriterionResult, Status
 from villani_verify.criteria.settings import Settings
@@ -84,10 +85,9 @@ def _judge(landscape: Landscape, profiles: list[Profile], descended: float, budg
     statistic = min(descended, *(p.coefficient for p in profiles))
     if slow or below:
         exponent, witness = min(slow, key=lambda pair: pair[0]) if slow else (2.0, below[0])
-        named = getattr(witness.family, "tensor", None)
-        where = f" (parameter {named}, weight decay 0)" if named and landscape.decay[named] == 0 else ""
         summary = (
-            f"F grows only like ‖θ‖^{exponent:.2f} along a {witness.family.label}{where}: "
+            f"F grows only like ‖θ‖^{round(exponent, 2) + 0.0:.2f} along a {witness.family.label}"
+            f"{undecayed_part(landscape, witness.family)}: "
             f"F/‖θ‖² falls to {witness.coefficient:.3g} at radius {witness.radii[-1]:.3g}."
         )
         return _result(landscape, Status.REFUTED, summary, profiles, witness, statistic, (0.0, witness.coefficient), budget, cost)
