@@ -126,6 +126,17 @@ def test_a_large_constant_that_is_outgrown_later_does_not_persist() -> None:
     assert persists(slow, m, bounded, replace(budget_for("quick", 1), scan=1), Cost())
 
 
+def test_growth_hidden_by_a_stiff_direction_does_not_persist() -> None:
+    # ‖∇F‖² = 10¹² x² + y² with x fixed looks constant up to y = 10⁴. Beyond 2·10⁷ s* is above a thousand times the bound, and
+    # what lies further in, where it is lower, must not count for it.
+    stiff = Landscape.from_function(lambda t: 0.5e6 * t[0].square() + 0.5 * t[1].square(), 2)
+    along_y = next(r for i in range(50) if (r := Ray("sparse", 0, i, "initial")).direction(stiff)["theta"][1].abs() == 1)
+    m = measure(stiff, along_y, log_spaced(1e3, 1e4, 5))
+    bounded = _bounded(m)
+    assert bounded.mechanism == "temperature"
+    assert not persists(stiff, m, bounded, budget_for("quick", 2), Cost())
+
+
 def test_a_family_and_its_witness_are_plain_json() -> None:
     m = measure(product(), Scaling({"a": 1}, ("b",)), log_spaced(1e2, 2e3, 5))
     row = json.loads(json.dumps(family_as_dict(m, (0.1, 1.0), 0.99), allow_nan=False))

@@ -22,8 +22,6 @@ from villani_verify.search.scan import low_points
 _LOOSE = 1e3
 # Descents far out begin with steps of this part of the radius, and double or halve them so many times.
 _FIRST_STEP, _STEPS = 1e-9, 120
-# They go no further than this part of the radius: further in, s* may be low because the radius is.
-_REACH = 0.05
 
 
 @dataclass(frozen=True)
@@ -129,20 +127,17 @@ def persists(landscape: Landscape, m: MeasuredFamily, bounded: BoundedFamily, bu
         return all(full <= ceiling for _, _, full, _ in rows if math.isfinite(full))
     return all(
         laplacian > 0 and full / laplacian <= _LOOSE * bounded.bound
-        for full, laplacian in _downhill(landscape, points, starts, _LOOSE * bounded.bound, cost)
+        for full, laplacian in _downhill(landscape, points, starts, far, _LOOSE * bounded.bound, cost)
     )
 
 
-def _near(start: float, r: float) -> float:
-    return min(max(r, start * (1 - _REACH)), start * (1 + _REACH))
-
-
 def _downhill(
-    landscape: Landscape, points: PointOf, starts: Sequence[float], enough: float, cost: Cost
+    landscape: Landscape, points: PointOf, starts: Sequence[float], edges: Sequence[float], enough: float, cost: Cost
 ) -> list[tuple[float, float]]:
-    """Follow s* downhill from each start until it is at most `enough`; return the finite pairs (‖∇F‖², ΔF) reached.
+    """Follow s* downhill in each bin until it is at most `enough`; return the finite pairs (‖∇F‖², ΔF) reached.
 
-    A scan stops at a level relative to what it first saw, which far out may lie many powers above what it could reach.
+    A scan stops at a level relative to what it first saw, which far out may lie many powers above what it could reach. No start
+    leaves its bin: further in, what grows is lower.
     """
     here = list(starts)
     best = _pairs(landscape, points, here)
@@ -152,7 +147,7 @@ def _downhill(
         active = [i for i in active if steps[i] > 1e-16 * here[i]]
         if not active:
             break
-        tried = [_near(starts[i], here[i] + side * steps[i]) for i in active for side in (-1, 1)]
+        tried = [min(max(here[i] + side * steps[i], edges[i]), edges[i + 1]) for i in active for side in (-1, 1)]
         found = _pairs(landscape, points, tried)
         cost.num_gradients += len(tried)
         for k, i in enumerate(active):

@@ -59,7 +59,7 @@ _REASON = (
 NETWORKS: tuple[ZooEntry, ...] = (
     analytic_entry(
         "tanh-network",
-        "squared error of three tanh units with fixed outer weights, λ = 4: a Villani function, as proved in the literature",
+        "squared error of three tanh units with fixed outer weights, λ = 4: a Villani function, by a bound on its slopes",
         loss=_loss,
         gradient=_gradient,
         laplacian=_laplacian,
