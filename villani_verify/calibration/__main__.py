@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,9 +14,10 @@ from villani_verify.calibration.case import Case
 from villani_verify.calibration.cases import CASES
 from villani_verify.calibration.coverage import ENOUGH, Coverage, measure
 from villani_verify.calibration.journal import Journal
-from villani_verify.calibration.measured import NAME, assemble, missed
+from villani_verify.calibration.kept import NAME
+from villani_verify.calibration.measured import assemble, missed
 from villani_verify.calibration.verifications import HEAVY, Line, plan, verify_one
-from villani_verify.errors import OutputError, RequestError, VillaniError, one_line, unknown_name
+from villani_verify.errors import OutputError, RequestError, VillaniError, one_line
 from villani_verify.landscapes.zoo import ZOO, ZooEntry
 
 PROGRAM = "villani_verify.calibration"
@@ -88,7 +90,9 @@ def _chosen(names: Sequence[str] | None) -> tuple[list[Case], list[ZooEntry]]:
         return list(CASES.values()), [e for e in ZOO.values() if e.name not in HEAVY]
     for name in names:
         if name not in CASES and name not in ZOO:
-            raise unknown_name("interval or landscape", name, [*CASES, *ZOO])
+            near = get_close_matches(name, [*CASES, *ZOO], n=1)
+            remedy = f"did you mean {near[0]!r}?" if near else "--list and `villani-verify zoo` list them"
+            raise RequestError(f"interval or landscape {name!r}: there is none; {remedy}")
     return [CASES[n] for n in names if n in CASES], [ZOO[n] for n in names if n in ZOO]
 
 

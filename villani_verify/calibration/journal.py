@@ -22,11 +22,11 @@ class Journal:
         self.path = path
         self.lines: list[dict[str, Any]] = []
         try:
-            text = path.read_bytes().decode("utf-8") if path.exists() else ""
-            whole = text[: text.rfind("\n") + 1]
-            self.lines = [json.loads(line) for line in whole.splitlines()]
-            if whole != text:
-                path.write_bytes(whole.encode("utf-8"))
+            found = path.read_bytes() if path.exists() else b""
+            whole = found[: found.rfind(b"\n") + 1]
+            self.lines = [json.loads(line) for line in whole.split(b"\n")[:-1]]
+            if whole != found:
+                path.write_bytes(whole)
         except (OSError, ValueError) as e:
             raise OutputError(f"results {str(path)!r}: not readable as JSON lines ({e}); give another directory") from e
         if not all(isinstance(line, dict) for line in self.lines):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import Any
 
 import torch
@@ -14,7 +12,6 @@ from villani_verify.calibration.coverage import Coverage
 from villani_verify.calibration.verifications import BUDGET, Line, false_refutations, power
 from villani_verify.environment import describe_environment
 
-NAME = "measured.json"
 SCHEMA_VERSION = 1
 
 
@@ -49,12 +46,3 @@ def missed(measured: Mapping[str, Any]) -> list[str]:
     if alarms is not None:
         sentences += [f"{a['landscape']}, seed {a['seed']}: {a['criterion']} holds and was refuted" for a in alarms["found"]]
     return sentences
-
-
-def kept() -> dict[str, Any] | None:
-    """Return the figures that came with this version of the package, or None if there are none."""
-    file = files("villani_verify.calibration").joinpath(NAME)
-    if not file.is_file():
-        return None
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return found

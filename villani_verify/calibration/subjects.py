@@ -134,7 +134,7 @@ def heavy(trace: float = 10.0, d: int = DIMENSION) -> Tensor:
 def one_direction(trace: float = 10.0, d: int = DIMENSION) -> Tensor:
     """Return a matrix with one large eigenvalue, whose eigenvector has equal entries: vᵀHv is distributed like χ² with one degree.
 
-    Its skewness is 2.8; no matrix does worse to the interval of a mean than one like this.
+    Its skewness is close to √8, the largest there is: of zᵀBz with zero diagonal it is 8 tr B³/(2‖B‖_F²)^{3/2}, and tr B³ ≤ ‖B‖_F³.
     """
     ones = torch.full((d, d), trace / d, dtype=torch.float64)
     return _with_trace(ones + 0.05 * light(0.0, d), trace)
