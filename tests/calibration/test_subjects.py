@@ -16,7 +16,9 @@ from villani_verify.calibration.subjects import (
     small_network,
 )
 from villani_verify.curvature.double_backward import DoubleBackward
+from villani_verify.curvature.engine import engine_for
 from villani_verify.curvature.exact import exact_laplacian
+from villani_verify.landscapes.zoo import zoo_entry
 
 
 def point(subject: Subject, seed: int = 0) -> dict[str, torch.Tensor]:
@@ -65,6 +67,15 @@ def test_rounded_samples_are_off_in_the_mean_and_close_to_the_others() -> None:
     traces = [float(e.trace_form(subject.landscape, start).matrix.trace()) for e in (subject.engine, rounded)]
     assert 0.003 < abs(traces[1] / traces[0] - 1) < 0.1
     assert quadratic(light()).engine.rounded(subject.landscape) is None
+
+
+@pytest.mark.parametrize("make", [small_network, zoo_entry("gpt-neo-tiny").make], ids=["small network", "gpt-neo-tiny"])
+def test_remembered_samples_are_those_of_the_engine_that_users_get(make) -> None:
+    landscape = make()
+    subject = of_landscape(landscape)
+    own = engine_for("auto").laplacian_samples(landscape, landscape.initial, seed=5, indices=range(8))
+    found = subject.engine.laplacian_samples(landscape, landscape.initial, seed=5, indices=range(8))
+    assert found == pytest.approx(own, rel=1e-9, abs=1e-9 * max(map(abs, own)))
 
 
 def test_the_network_is_no_toy_of_one_probe() -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from villani_verify.curvature.engine import Engine, engine_for
 from villani_verify.curvature.exact import exact_laplacian
 from villani_verify.curvature.probes import stacked_signs
+from villani_verify.curvature.trace_form import TraceForm
 from villani_verify.landscape import Landscape
 from villani_verify.points import Point
 
@@ -112,9 +113,67 @@ def quartic(matrix: Tensor, second: Tensor) -> Subject:
     return Subject(Landscape.from_function(loss, len(matrix)), HessianEngine(hessian))
 
 
+@dataclass(frozen=True)
+class RememberedForm:
+    """A `TraceForm` whose matrix was computed once: the same vectors, and the same forms up to rounding, at no cost.
+
+    Attributes:
+        original: which form.
+        matrix: B, dense.
+    """
+
+    original: TraceForm
+    matrix: Tensor
+    product_cost: float = 1.0
+
+    @property
+    def size(self) -> int:
+        """Rows of B."""
+        return self.original.size
+
+    def signs(self, seed: int, indices: Sequence[int]) -> Tensor:
+        """Return the vectors of these addresses, as the original has them."""
+        return self.original.signs(seed, indices)
+
+    def forms(self, vectors: Tensor) -> list[float]:
+        """Return zᵀBz for each row."""
+        return MatrixForm(self.matrix).forms(vectors)
+
+    def products(self, vectors: Tensor) -> Tensor:
+        """Return Bz for each row."""
+        return MatrixForm(self.matrix).products(vectors)
+
+
+@dataclass(frozen=True)
+class RememberedEngine:
+    """The engine that users get, at one point: samples of the same addresses are the same up to rounding, and cost little."""
+
+    form: RememberedForm
+    name: str = "remembered"
+
+    @classmethod
+    def of(cls, landscape: Landscape) -> RememberedEngine:
+        """Take the reference point of a landscape."""
+        form = engine_for("auto").trace_form(landscape, landscape.initial)
+        return cls(RememberedForm(form, form.products(torch.eye(form.size, dtype=landscape.dtype))))
+
+    def laplacian_samples(self, landscape: Landscape, point: Point, *, seed: int, indices: Sequence[int]) -> list[float]:
+        """Return samples of ΔL at the reference point."""
+        return self.form.forms(self.form.signs(seed, indices))
+
+    quadratic_forms = laplacian_samples
+
+    def rounded(self, landscape: Landscape) -> None:
+        """Return None, as there are no cheaper samples."""
+
+    def trace_form(self, landscape: Landscape, point: Point) -> RememberedForm:
+        """Return the matrix behind the samples."""
+        return self.form
+
+
 def of_landscape(landscape: Landscape) -> Subject:
-    """Return a landscape with the engine that users get."""
-    return Subject(landscape, engine_for("auto"))
+    """Return a landscape with the samples that users get at its reference point."""
+    return Subject(landscape, RememberedEngine.of(landscape))
 
 
 def light(trace: float = 10.0, d: int = DIMENSION, *, seed: int = 1) -> Tensor:

@@ -45,7 +45,7 @@ def _coverage_words(coverage: Sequence[Mapping[str, Any]]) -> str:
     if counts["above"]:
         words += f", {counts['above']} more often, as they are wider than they need to be"
     if counts["below"]:
-        words += f", and {counts['below']} less often"
+        words += f", and {counts['below']} less often, under conditions that are noted below"
     return words + "."
 
 
@@ -86,14 +86,14 @@ def _by_estimator(coverage: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _intervals(coverage: Sequence[Mapping[str, Any]]) -> Table:
-    columns = ("interval of", "where", "should cover", "measured", "95 % interval of that", "trials", "93 to 97 %?", "note")
+    columns = ("interval", "should cover", "measured", "which is known to", "trials", "93 to 97 %?", "note")
     reasons = _reasons(coverage)
     return Table(
         columns,
         tuple(
             (
-                c["estimator"], c["what"], _percent(c["nominal"]), _percent(c["coverage"]),
-                f"{100 * c['interval'][0]:.2f} to {100 * c['interval'][1]:.2f}", f"{c['replications']:,}", c["within"],
+                f"{c['estimator']}: {c['what']}", _percent(c["nominal"]), _percent(c["coverage"]),
+                f"{100 * c['interval'][0]:.1f} to {100 * c['interval'][1]:.1f} %", f"{c['replications']:,}", c["within"],
                 str(reasons.index(c["why"]) + 1) if c["why"] else "",
             )
             for c in coverage
