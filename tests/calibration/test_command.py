@@ -54,6 +54,9 @@ def test_one_interval_and_two_landscapes(run, cheap, tmp_path) -> None:
     assert found["power"]["verifications"] == 2
     assert found["seed"] == 1000
     assert found["environment"]["packages"]["torch"]
+    text = (tmp_path / "out" / "measured.md").read_text(encoding="utf-8")
+    assert "| Laplacian, mean of probes: 10 probes; matrix, light off the diagonal | 95 % |" in text
+    assert "| relu-kink | Smoothness | 2 of 2 |" in text
     assert cheap == [(n, s) for s in (1000, 1001) for n in ("isotropic-bowl", "relu-kink")] + [("isotropic-bowl", 1002)]
 
 

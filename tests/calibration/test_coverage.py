@@ -13,7 +13,7 @@ from villani_verify.calibration.cases import CASES
 from villani_verify.calibration.coverage import ENOUGH, Coverage, measure
 from villani_verify.estimation.student_t import student_t_quantile
 
-SLOW = ("gpt-neo-tiny", "to-0.05", "growth-own", "growth-bent", "tails-criterion")
+SLOW = ("gpt-neo-tiny", "to-0.05", "to-0.1", "growth-own", "growth-bent", "tails-criterion")
 
 
 def of_normals(factor: float) -> Case:

@@ -69,7 +69,13 @@ def test_rounded_samples_are_off_in_the_mean_and_close_to_the_others() -> None:
     assert quadratic(light()).engine.rounded(subject.landscape) is None
 
 
-@pytest.mark.parametrize("make", [small_network, zoo_entry("gpt-neo-tiny").make], ids=["small network", "gpt-neo-tiny"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(small_network, id="small network"),
+        pytest.param(zoo_entry("gpt-neo-tiny").make, id="gpt-neo-tiny", marks=pytest.mark.slow),
+    ],
+)
 def test_remembered_samples_are_those_of_the_engine_that_users_get(make) -> None:
     landscape = make()
     subject = of_landscape(landscape)

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from villani_verify.calibration.kept import kept
 from villani_verify.report import render
 from villani_verify.report.calibration import calibration_section
 
@@ -107,13 +106,3 @@ def test_names_are_escaped(make_results, measured, monkeypatch: pytest.MonkeyPat
     hostile["coverage"][0]["what"] = hostile["power"]["rows"][0]["landscape"] = "<script>x</script>"
     monkeypatch.setattr(render, "kept", lambda: hostile)
     assert "<script>" not in render.render_page(make_results(), [])
-
-
-def test_the_kept_figures_are_of_every_interval_and_can_be_shown() -> None:
-    from villani_verify.calibration.cases import CASES
-
-    found = kept()
-    assert found is not None
-    assert [c["name"] for c in found["coverage"]] == list(CASES)
-    assert all(c["replications"] >= 10_000 and c["met"] for c in found["coverage"])
-    assert calibration_section(found) is not None

@@ -1,4 +1,4 @@
-"""`python -m villani_verify.calibration`: measure coverage, false alarms and power, and write measured.json."""
+"""`python -m villani_verify.calibration`: measure coverage, false alarms and power, and write measured.json and measured.md."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from villani_verify.calibration.cases import CASES
 from villani_verify.calibration.coverage import ENOUGH, Coverage, measure
 from villani_verify.calibration.journal import Journal
 from villani_verify.calibration.kept import NAME
+from villani_verify.calibration.markdown import as_markdown
 from villani_verify.calibration.measured import assemble, missed
 from villani_verify.calibration.verifications import HEAVY, Line, plan, verify_one
 from villani_verify.errors import OutputError, RequestError, VillaniError, one_line
@@ -78,10 +79,12 @@ def _calibrate(options: argparse.Namespace) -> int:
         journals[1],
     )
     measured = assemble(coverage, lines, seed=options.seed)
-    _write(options.out / NAME, measured)
+    _write(options.out / NAME, json.dumps(measured, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    _write((options.out / NAME).with_suffix(".md"), as_markdown(measured))
     failures = missed(measured)
     for failure in failures:
         print(f"not as asked: {failure}")
+    print(f"Figures: {options.out / NAME}")
     return 1 if failures else 0
 
 
@@ -134,9 +137,9 @@ def _verified(asked: Sequence[tuple[ZooEntry, int]], journal: Journal) -> list[L
     return [done[entry.name, seed] for entry, seed in asked]
 
 
-def _write(path: Path, measured: dict[str, object]) -> None:
+def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(json.dumps(measured, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as e:
         raise OutputError(f"results {str(path)!r}: cannot be written ({e.strerror}); give another directory") from e
 
