@@ -23,10 +23,15 @@ _SUBJECTS: dict[str, tuple[str, Callable[[], Subject]]] = {
     "one-direction": ("matrix of one direction", lambda: quadratic(one_direction())),
 }
 _SKEWED = (
-    "Few samples n of a skewed distribution: Student-t intervals of their mean cover less than 93 % where skewness²/n exceeds "
-    "about 0.15. The skewness is 1.3 on the small network, and 2.8, the largest there is, where curvature has one direction only."
+    "Few samples n of a skewed distribution: Student-t intervals of their mean cover less than 93 % where skewness²/n exceeds about "
+    "0.11. The skewness is 1.3 on the small network, 2.2 on GPT-Neo tiny, and 2.8, the largest there is, where curvature has one "
+    "direction only. Nearly all misses are of a Laplacian above the interval; the bounds of s* from above, on which "
+    "refutations rest, use its lower end, which misses less often than it may."
 )
-_LIMITS = {("one-direction", 10), ("one-direction", 16), ("one-direction", 64), ("network", 10)}
+_LIMITS = {
+    ("network", 10), ("gpt-neo-tiny", 10), ("gpt-neo-tiny", 16),
+    ("one-direction", 10), ("one-direction", 16), ("one-direction", 64),
+}  # fmt: skip
 _LOOKS = "Each look at the samples spends part of the error probability, and most runs end at the first: a union bound."
 
 
@@ -102,7 +107,8 @@ def _stopping_cases() -> list[Case]:
     for key in ("light", "heavy", "one-direction", "network"):
         what, make = _SUBJECTS[key]
         for method in ("hutchinson", "hutch++", "auto"):
-            for target in (0.3, 0.1 if method == "hutchinson" else 0.05):
+            tight = 0.1 if method == "hutchinson" else 0.05
+            for target in (0.3,) if key == "network" else (0.3, tight):
                 cases.append(
                     Case(
                         f"to-{target:g}-{method.replace('+', 'p')}-{key}", "Laplacian, drawn until narrow",
