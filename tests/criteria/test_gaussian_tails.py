@@ -85,6 +85,19 @@ def test_where_few_samples_count_the_bounds_are_jensens_and_zero() -> None:
     assert low < value
 
 
+@pytest.mark.parametrize(("d", "stiffness", "n"), [(64, 0.5, 256), (16, 1.5, 256), (64, 0.35, 64), (1, 0.001, 256), (16, 0.2, 64)])
+def test_intervals_cover_where_weights_are_skewed_and_where_they_hardly_differ(d: int, stiffness: float, n: int) -> None:
+    # 1,000 intervals at 95 %, s = 1, λ = 1: at a coverage of 94 % fewer than 902 hits have probability 4e-7 (−5 deviations). With
+    # Student-t from ten effective samples on, 823, 840 and 854 were counted for the first three.
+    generator = torch.Generator().manual_seed(2)
+    expected = truth(d, stiffness, 1.0)
+    hits = 0
+    for _ in range(1000):
+        _, (low, high), _ = log_ratio(quadratic_losses(generator, n, d, stiffness, 1.0, 1.0), 1.0, 0.95)
+        hits += low <= expected <= high
+    assert hits >= 902
+
+
 @given(st.lists(st.floats(0, 1e6), min_size=2, max_size=30), st.floats(-3, 3).map(lambda x: 10**x), st.sampled_from([0.9, 0.99]))
 def test_the_ratio_never_exceeds_one_and_never_overflows(losses: list[float], temperature: float, level: float) -> None:
     value, (low, high), effective = log_ratio(losses, temperature, level)

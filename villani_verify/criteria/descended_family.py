@@ -49,14 +49,14 @@ def descended_family(
     if inner is None or outer is None:
         return None
     cost.num_gradients += sum(d.temperatures.numel() for d in (inner, outer))
-    level = _level(inner)
+    level, nothing = _level(inner), _NOTHING * _typical(inner)
     if outer.ceiling <= level < math.inf:
         # Descents must not have got lower further out only because they were led there: from there they are led back.
         again = descend_in_shells(landscape, ranges[0], starts=budget.descent_starts, seed=seed, before=outer)
         level = min(level, _level(again)) if again is not None else level
     if not outer.ceiling <= level < math.inf:
         return None
-    family = listed(outer.below(level))
+    family = listed(outer.below(max(outer.ceiling, nothing)))
     m = measure_family(
         landscape, family, family.radii, settings=settings, budget=budget, num_probes=budget.family_probes, label=label, cost=cost
     )
@@ -66,7 +66,9 @@ def descended_family(
 
 def _level(inner: Descents) -> float:
     """Return what s* may be in the outer range, if it is not to grow faster than any family that counts as bounded."""
-    seen = inner.temperatures.flatten()
-    finite = seen[seen < math.inf]
-    typical = float(finite.median()) if len(finite) else math.inf
-    return max(inner.ceiling, _NOTHING * typical) * (_OUTER / _INNER) ** LARGEST_BOUNDED_EXPONENT
+    return max(inner.ceiling, _NOTHING * _typical(inner)) * (_OUTER / _INNER) ** LARGEST_BOUNDED_EXPONENT
+
+
+def _typical(descents: Descents) -> float:
+    finite = descents.temperatures[descents.temperatures < math.inf]
+    return float(finite.median()) if len(finite) else math.inf

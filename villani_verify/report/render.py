@@ -10,8 +10,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from villani_verify.calibration.kept import kept
 from villani_verify.errors import RequestError
 from villani_verify.report import words
+from villani_verify.report.calibration import calibration_section
 from villani_verify.report.commands import replay_command, replay_python, reproduce_command, witness_program
 from villani_verify.report.figures import Drawn, draw_figures
 from villani_verify.report.numbers import percent, show, show_interval
@@ -61,7 +63,7 @@ _XML = '<?xml version="1.0" encoding="utf-8"?>\n'
 
 
 def render_page(results: Mapping[str, Any], figures: list[Drawn]) -> str:
-    """Return the page: verdicts first, in words, then witnesses, figures, effort and environment."""
+    """Return the page: verdicts first, in words, then witnesses, figures, the calibration, effort and environment."""
     loader = PackageLoader("villani_verify.report")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["typeset"] = typeset
@@ -82,6 +84,7 @@ def render_page(results: Mapping[str, Any], figures: list[Drawn]) -> str:
         cost=cost_table(rows),
         notes=[*results["notes"], *(f"{words.TITLES[n]}: {note}" for n in names for note in rows[n]["evidence"].get("notes", []))],
         environment=facts(results["environment"]),
+        calibration=calibration_section(kept()),
         reproduce=reproduce_command(results),
         made_in_python=landscape["request"] is None,
     )
