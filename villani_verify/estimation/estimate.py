@@ -70,8 +70,9 @@ class Estimate:
     def interval(self, level: float = 0.95) -> Interval:
         """Return the two-sided Student-t interval, which covers the true value with probability `level`.
 
-        The condition is that sample means are close to normal; from ten ±1 probes on the coverage was
-        measured to be within a few per cent of nominal. The interval of an exact number is that number twice.
+        The condition is that sample means are close to normal. With skewness²/n up to about 0.11 the coverage was measured to be
+        93 to 97 % at 95 %; ten samples of skewness 2.2 cover 90 % (see the calibration). The interval of an exact number is that
+        number twice.
         """
         if self.standard_error == 0:
             return self.value, self.value

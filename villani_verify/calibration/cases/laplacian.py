@@ -24,8 +24,8 @@ _SUBJECTS: dict[str, tuple[str, Callable[[], Subject]]] = {
 }
 _SKEWED = (
     "Few samples n of a skewed distribution: Student-t intervals of their mean cover less than 93 % where skewness²/n exceeds "
-    "about 0.11. The skewness is 1.3 on the small network, 2.2 on GPT-Neo tiny, and 2.8, the largest there is, where curvature has one "
-    "direction only. Nearly all misses are of a Laplacian above the interval; the bounds of s* from above, on which "
+    "about 0.11. The skewness is 1.3 on the small network, 2.2 on GPT-Neo tiny, and 2.8, the largest there is, where curvature has "
+    "one direction only. Nearly all misses are of a Laplacian above the interval; the bounds of s* from above, on which "
     "refutations rest, use its lower end, which misses less often than it may."
 )
 _LIMITS = {
