@@ -80,6 +80,16 @@ def survivor_reasons(table: Path = HERE / "survivors.toml") -> dict[str, str]:
     return reasons
 
 
+def changed_lines(before: str, after: str) -> tuple[str, str]:
+    """Return the lines in which two texts differ, those of each text joined into one."""
+    old, new = before.splitlines(), after.splitlines()
+    start = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+    ends = zip(reversed(old[start:]), reversed(new[start:]), strict=False)
+    same = next((i for i, (a, b) in enumerate(ends) if a != b), min(len(old), len(new)) - start)
+    first, second = (" ".join(" ".join(lines[start : len(lines) - same]).split()) for lines in (old, new))
+    return first, second
+
+
 def _rows(table: Path, kind: str) -> list[dict[str, Any]]:
     with table.open("rb") as file:
         rows: list[dict[str, Any]] = tomllib.load(file).get(kind, [])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,40 +17,12 @@ from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.ast.ast_query import ASTQuery
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.operators.operator import Operator
-from cosmic_ray.work_item import MutationSpec
-from defects import PACKAGE, Defect, planted_defects
+from defects import PACKAGE, Defect, changed_lines, planted_defects
+from score import Mutant
 
 SEED = 0
 DRAWN = 48
 MATHEMATICS = ("estimation", "curvature", "criteria", "search")
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """One change to one file.
-
-    Attributes:
-        name: the same for as long as the line is.
-        file: path within the package.
-        operator: cosmic-ray's name of what makes the change.
-        occurrence: which of the places in the file where that operator could act.
-        before: the lines that change.
-        after: what they become.
-        consequence: what it would do to a result; empty for a drawn one.
-    """
-
-    name: str
-    file: str
-    operator: str
-    occurrence: int
-    before: str
-    after: str
-    consequence: str = ""
-
-    def specification(self, root: Path) -> MutationSpec:
-        """Return what cosmic-ray is asked to do to a copy of the repository at `root`."""
-        # The two positions only serve cosmic-ray's reports.
-        return MutationSpec(root / PACKAGE / self.file, self.operator, self.occurrence, start_pos=(1, 0), end_pos=(1, 1))
 
 
 class PlantedProvider:
@@ -97,7 +68,7 @@ def planted(root: Path) -> list[Mutant]:
     found = []
     for d in defects:
         source = (root / PACKAGE / d.file).read_text(encoding="utf-8")
-        before, after = _changed_lines(source, d.planted_in(source))
+        before, after = changed_lines(source, d.planted_in(source))
         found.append(Mutant(d.name, d.file, f"planted/{d.name}", 0, before, after, d.consequence))
     return found
 
@@ -117,7 +88,7 @@ def drawn(root: Path, *, seed: int = SEED, count: int = DRAWN) -> list[Mutant]:
         for operator, file, occurrence in sorted(places[place], key=lambda o: _rank(seed, *place, o[0], str(o[2]))):
             mutated = mutate_code(sources[file], cosmic_ray.plugins.get_operator(operator)(), occurrence)
             if _is_program(mutated):
-                before, after = _changed_lines(sources[file], mutated)
+                before, after = changed_lines(sources[file], mutated)
                 name = f"{file}:{place[1]}:{operator.removeprefix('core/')}:{_rank(0, before, after)[:6]}"
                 found.append(Mutant(name, file, operator, occurrence, before, after))
                 break
@@ -168,13 +139,3 @@ def _in_annotation(node: Any) -> bool:
 
 def _rank(seed: int, *parts: str) -> str:
     return hashlib.blake2b("\0".join((str(seed), *parts)).encode(), digest_size=16).hexdigest()
-
-
-def _changed_lines(before: str, after: str) -> tuple[str, str]:
-    """Return the lines in which two texts differ, each on one line."""
-    old, new = before.splitlines(), after.splitlines()
-    start = next(i for i, (a, b) in enumerate(zip([*old, None], [*new, None], strict=False)) if a != b)
-    stop = next(
-        i for i, (a, b) in enumerate(zip([*old[:start:-1], None], [*new[:start:-1], None], strict=False)) if a != b or a is None
-    )
-    return tuple(" ".join(" ".join(t[start : len(t) - stop]).split()) for t in (old, new))  # type: ignore[return-value]

@@ -20,42 +20,24 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 from cosmic_ray.mutating import mutate_and_test
 from cosmic_ray.testing import run_tests
-from cosmic_ray.work_item import TestOutcome
+from cosmic_ray.work_item import MutationSpec, TestOutcome
 from defects import HERE, PACKAGE, TableError, survivor_reasons
-from mutants import Mutant, drawn, planted
+from mutants import drawn, planted
+from score import Mutant, Outcome, report, shown
 from selection import narrow, wide
 
 ROOT = HERE.parent
-LEAST_KILLED = 0.95
 COPIED = (PACKAGE, "tests", "properties", "pyproject.toml")
 # A mutant may make a loop endless; a slow machine must not look like one.
 PATIENCE, LEAST_SECONDS = 5.0, 60.0
 # Fixed, so that a score can be repeated: which examples Hypothesis draws decides some mutants.
 PYTEST = "-m pytest -x -q --tb=no -n 0 -p no:cacheprovider --hypothesis-seed=0"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a mutant.
-
-    Attributes:
-        mutant: which.
-        killed: whether a test noticed.
-        by: the first test that failed, or that time ran out.
-        seconds: how long that took.
-    """
-
-    mutant: Mutant
-    killed: bool
-    by: str
-    seconds: float
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,10 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise TableError(f"survivor {unknown[0]!r} in survivors.toml: there is no mutant of that name; remove the entry")
         if options.list:
             for m in chosen:
-                print(
-                    f"{m.name}\n    {m.file}\n    − {m.before}\n    + {m.after}"
-                    + (f"\n    {m.consequence}" if m.consequence else "")
-                )
+                print(f"{m.name}\n{shown(m)}" + (f"\n    {m.consequence}" if m.consequence else ""))
             return 0
         with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
             outcomes = _run(chosen, options.jobs, Path(folder))
@@ -157,15 +136,13 @@ def _confronted(job: tuple[Mutant, Sequence[str], float]) -> Outcome:
         return Outcome(mutant, False, "", 0.0)
     started = time.perf_counter()
     command = f"{sys.executable} {PYTEST} {' '.join(tests)}"
-    result = mutate_and_test([mutant.specification(Path.cwd())], command, LEAST_SECONDS + PATIENCE * seconds)
+    # The two positions only serve cosmic-ray's reports.
+    change = MutationSpec(Path.cwd() / PACKAGE / mutant.file, mutant.operator, mutant.occurrence, start_pos=(1, 0), end_pos=(1, 1))
+    result = mutate_and_test([change], command, LEAST_SECONDS + PATIENCE * seconds)
     if result.test_outcome not in (TestOutcome.KILLED, TestOutcome.SURVIVED):
         raise TableError(f"mutant {mutant.name!r}: cosmic-ray could not run it: {result.output or result.worker_outcome}")
     killed = result.test_outcome is TestOutcome.KILLED
     return Outcome(mutant, killed, _first_failure(result.output or "") if killed else "", time.perf_counter() - started)
-
-
-def _shown(m: Mutant) -> str:
-    return f"    {m.file}\n    − {m.before}\n    + {m.after}"
 
 
 def _first_failure(output: str) -> str:
@@ -173,23 +150,6 @@ def _first_failure(output: str) -> str:
         return "took too long"
     found = re.search(r"^(?:FAILED|ERROR) (\S+)", output, re.MULTILINE)
     return found[1] if found else "pytest could not start"
-
-
-def report(outcomes: Iterable[Outcome], reasons: Mapping[str, str]) -> int:
-    """Print the survivors, what is wrong with their list, and the score; return the exit status."""
-    outcomes = list(outcomes)
-    survivors = [o.mutant for o in outcomes if not o.killed]
-    killed = len(outcomes) - len(survivors)
-    for m in survivors:
-        print(f"\n{m.name} survives\n{_shown(m)}")
-        print(f"    {reasons.get(m.name, 'no reason is given: write the missing test, or a reason in survivors.toml')}")
-    stale = [o.mutant.name for o in outcomes if o.killed and o.mutant.name in reasons]
-    for name in stale:
-        print(f"\n{name} is listed as a survivor, and was killed: remove it from survivors.toml")
-    share = killed / len(outcomes) if outcomes else 1.0
-    print(f"\n{killed} of {len(outcomes)} mutants killed: {share:.1%} (at least {LEAST_KILLED:.0%} are wanted)")
-    unexplained = [m for m in survivors if m.name not in reasons]
-    return 1 if share < LEAST_KILLED or unexplained or stale else 0
 
 
 if __name__ == "__main__":
