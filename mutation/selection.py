@@ -10,6 +10,7 @@ SEEN_BY: Mapping[str, Sequence[str]] = {
     "batches.py": ["tests/test_landscape.py"],
     "cli/verify.py": ["tests/cli/test_verify.py"],
     "criteria/family_candidates.py": ["tests/criteria/test_differential_growth_uniform.py"],
+    "criteria/profiles.py": ["tests/criteria/test_quadratic_growth.py", "tests/criteria/test_gaussian_tails.py"],
     "criteria/smooth_line.py": ["tests/criteria/test_smoothness.py"],
     "criteria/smooth_witness.py": ["tests/criteria/test_smoothness.py"],
     "curvature/hessian_form.py": ["tests/curvature/test_trace_form.py"],

@@ -64,6 +64,18 @@ def test_a_defect_whose_code_is_not_there_once_says_so_in_one_line(mutation: Sim
         defect.planted_in(source)
 
 
+def test_cosmic_ray_plants_what_the_table_says(mutation: SimpleNamespace) -> None:
+    pytest.importorskip("cosmic_ray", reason="only the environment that plants the defects has cosmic-ray")
+    mutants = importlib.import_module("mutants")
+    plugins, mutating = (importlib.import_module(f"cosmic_ray.{name}") for name in ("plugins", "mutating"))
+    by_name = {d.name: d for d in mutation.defects.planted_defects()}
+    for m in mutants.planted(ROOT)[::20]:
+        source = source_of(m.file)
+        operator = plugins.get_operator(m.operator)()
+        assert mutating.mutate_code(source, operator, m.occurrence) == by_name[m.name].planted_in(source)
+        assert mutating.mutate_code(source, operator, m.occurrence + 1) is None
+
+
 def rows(kind: str, *rows: dict[str, str]) -> str:
     return "\n".join(f"[[{kind}]]\n" + "\n".join(f'{k} = "{v}"' for k, v in row.items()) for row in rows)
 
