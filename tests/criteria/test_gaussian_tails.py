@@ -179,6 +179,15 @@ def test_one_ray_is_not_enough_for_a_tube() -> None:
     assert [grows_slowly(landscape, p, 0.99) for p in profiles] == [True, False, False, False]
 
 
+def test_one_slow_ray_of_a_tube_refutes_nothing() -> None:
+    # On y = 0, where the rays within x lie, L grows like |x|; beside it like x².
+    def valley(t: Tensor) -> Tensor:
+        return (1 + t[0].square()).sqrt() + 1e3 * (t[0] * t[1]).square() + t[1].square()
+
+    subject = function(valley, 2, blocks={"x": 1, "y": 1}, initial=torch.tensor([1.0, 0.0], dtype=torch.float64))
+    assert judge(subject).status == Status.INCONCLUSIVE
+
+
 def test_the_witness_replays() -> None:
     landscape = function(SLOW["linear"], 3)
     witness = judge(landscape).witness
