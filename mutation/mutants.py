@@ -85,7 +85,8 @@ def drawn(root: Path, *, seed: int = SEED, count: int = DRAWN) -> list[Mutant]:
     found: list[Mutant] = []
     for place in sorted(places, key=lambda place: _rank(seed, *place)):
         # Several operators act at one place: one of them is taken, the first by rank that gives a program.
-        for operator, file, occurrence in sorted(places[place], key=lambda o: _rank(seed, *place, o[0], str(o[2]))):
+        numbered = enumerate(places[place])
+        for _, (operator, file, occurrence) in sorted(numbered, key=lambda pair: _rank(seed, *place, pair[1][0], str(pair[0]))):
             mutated = mutate_code(sources[file], cosmic_ray.plugins.get_operator(operator)(), occurrence)
             if _is_program(mutated):
                 before, after = changed_lines(sources[file], mutated)
@@ -110,7 +111,7 @@ def _mutations(source: str) -> Iterator[tuple[tuple[str, ...], str, int]]:
         for node in nodes:
             for (row, column), _ in operator.mutation_positions(node):
                 occurrence += 1
-                if not _in_annotation(node):
+                if not _is_syntax(node):
                     definition = ASTQuery(node).get_definition_name() or "module"
                     yield (definition, lines[row - 1].strip(), str(column - len(lines[row - 1]))), name, occurrence
 
@@ -123,8 +124,10 @@ def _is_program(text: str) -> bool:
     return True
 
 
-def _in_annotation(node: Any) -> bool:
-    """Say whether a node is in an annotation, which nothing evaluates."""
+def _is_syntax(node: Any) -> bool:
+    """Say whether a node is in an annotation, which nothing evaluates, or is the bare * of a signature, which is no operator."""
+    if node.type == "operator" and node.parent.type == "parameters":
+        return True
     while node.parent is not None:
         parent = node.parent
         if parent.type == "annassign" and parent.children[1] is node:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -85,6 +85,7 @@ def test_where_few_samples_count_the_bounds_are_jensens_and_zero() -> None:
     assert low < value
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1e6), min_size=2, max_size=30), st.floats(-3, 3).map(lambda x: 10**x), st.sampled_from([0.9, 0.99]))
 def test_the_ratio_never_exceeds_one_and_never_overflows(losses: list[float], temperature: float, level: float) -> None:
     value, (low, high), effective = log_ratio(losses, temperature, level)
@@ -97,6 +98,7 @@ def test_the_ratio_never_exceeds_one_and_never_overflows(losses: list[float], te
     assert 1 - 1e-9 <= effective <= len(losses) * (1 + 1e-9)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 100), min_size=2, max_size=10), st.floats(0, 1e3))
 def test_a_constant_added_to_the_loss_moves_the_value(losses: list[float], constant: float) -> None:
     value, _, effective = log_ratio(losses, 2.0, 0.99)
