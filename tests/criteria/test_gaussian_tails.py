@@ -11,7 +11,7 @@ from torch import Tensor
 
 from villani_verify.criteria.budget import budget_for
 from villani_verify.criteria.gaussian_tails import gaussian_tails, log_ratio, tube
-from villani_verify.criteria.profiles import grows_slowly
+from villani_verify.criteria.profiles import POINTS_PER_DECADE, grows_slowly
 from villani_verify.criteria.result import Cost, CriterionResult, Status
 from villani_verify.criteria.settings import Settings
 from villani_verify.errors import LandscapeError
@@ -206,3 +206,6 @@ def test_the_same_seed_gives_the_same_numbers() -> None:
     first, again, other = (judge(landscape, s) for s in (4, 4, 5))
     assert (first.statistic, first.interval, first.evidence) == (again.statistic, again.interval, again.evidence)
     assert first.statistic != other.statistic
+    budget = budget_for("quick", 3)
+    radial = max(1, budget.growth_rays // 6) * (POINTS_PER_DECADE * budget.growth_decades + 1)
+    assert first.cost.num_losses == budget.tail_samples + radial
