@@ -30,7 +30,9 @@ SEEN_BY: Mapping[str, Sequence[str]] = {
     "curvature/taylor/program.py": ["tests/curvature/taylor/test_coefficients.py", "tests/curvature/test_second_order_taylor.py"],
     "curvature/taylor/reductions.py": ["tests/curvature/taylor/test_rules.py"],
     "curvature/taylor/shapes.py": ["tests/curvature/taylor/test_rules.py"],
+    "curvature/taylor/sources.py": ["tests/curvature/test_second_order_taylor.py"],
     "curvature/taylor/table.py": ["tests/curvature/taylor/test_rules.py"],
+    "curvature/taylor/weighted.py": ["tests/curvature/test_second_order_taylor.py"],
 }
 # What sees any of the mathematics, the verdicts of whole landscapes last.
 GENERAL = ("tests/test_known_answers.py", "tests/test_measurement.py", "tests/test_replaying.py", "tests/test_verification.py")
