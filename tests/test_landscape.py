@@ -216,6 +216,12 @@ class TestFromModule:
         assert landscape.dimension == 4 + 8 + 2
         assert landscape.loss(landscape.initial) == pytest.approx(float(mse(module(regression_data()[0]), regression_data()[1])))
 
+    def test_the_laplacian_of_the_decay_counts_every_entry(self) -> None:
+        inputs, targets = torch.ones(4, 3, dtype=F64), torch.zeros(4, 2, dtype=F64)
+        module = nn.Linear(3, 2, dtype=F64)
+        landscape = Landscape.from_module(module, mse, [(inputs, targets)], weight_decay={"weight": 0.1, "bias": 0.5})
+        assert landscape.decay_laplacian == pytest.approx(6 * 0.1 + 2 * 0.5)
+
     def test_tied_parameters_count_once(self) -> None:
         first, second = nn.Linear(3, 3, bias=False, dtype=F64), nn.Linear(3, 3, bias=False, dtype=F64)
         second.weight = first.weight

@@ -45,6 +45,18 @@ def test_on_another_landscape_it_is_not_reproduced(run, refuted):
     assert outcome.out.rstrip().endswith("\nnot reproduced")
 
 
+def test_every_witness_must_be_reproduced(run, refuted):
+    results = json.loads(refuted.read_text(encoding="utf-8"))
+    slow = results["criteria"]["quadratic_growth"]["witness"]
+    elsewhere = {"type": "ray", "kind": "isotropic", "seed": 0, "index": 0, "base": "origin", "tensor": None}
+    results["criteria"]["gaussian_tails"] = {"witness": slow | {"family": elsewhere}}
+    refuted.write_text(json.dumps(results), encoding="utf-8")
+    outcome = run("replay", refuted, "--json", "-")
+    found = json.loads(outcome.out)
+    assert [r["reproduced"] for r in found["replays"]] == [True, False]
+    assert (outcome.status, found["reproduced"]) == (1, False)
+
+
 def test_a_landscape_can_be_given_where_the_results_name_none(run, refuted, landscapes):
     witness = json.loads(refuted.read_text(encoding="utf-8"))["criteria"]["quadratic_growth"]["witness"]
     del witness["request"]

@@ -141,6 +141,17 @@ def test_upper_bounds_hold_jointly() -> None:
     assert upper_critical_temperatures(family, 0.96) == [family[0].critical_temperature_interval(0.99)[1]] * 4
 
 
+def test_bounds_of_psi_hold_jointly_and_from_above() -> None:
+    # ΔF may be negative, so that s* has no upper bound; ‖∇F‖ = 1 does not grow. Bonferroni over five points: each at 1 − 0.05/5.
+    estimate = Estimate.mean_of([1.0, -1.0, 0.5, -0.5] * 4, num_matvecs=16, method="hutchinson", dtype="float64", device="cpu")
+    family = [_point(r, 1.0, estimate) for r in log_spaced(10.0, 110.0, 5)]
+    found = bounded_family(family, (0.5,), 0.95)
+    assert found is not None
+    assert found.mechanism == "gradient"
+    assert found.bound == pytest.approx(family[0].psi_interval(0.5, 0.99)[1], rel=1e-9)
+    assert found.bound > 2
+
+
 def test_growth_is_not_taken_for_boundedness() -> None:
     # 300 families with s* ~ r or r², each point scattered by a factor e^{0.3 N(0,1)}. Over a decade with five points the fitted
     # exponent's standard deviation is 0.3/(ln(11)·√(5/8)) ≈ 0.16, so 0.25 is more than 4.5 of them below 1. A false alarm has

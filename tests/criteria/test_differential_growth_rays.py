@@ -1,17 +1,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from villani_verify.criteria import differential_growth_rays as rays
 from villani_verify.criteria.budget import budget_for
 from villani_verify.criteria.differential_growth_rays import claim, differential_growth_rays
-from villani_verify.criteria.result import CriterionResult, Status
+from villani_verify.criteria.measured_family import MeasuredFamily
+from villani_verify.criteria.result import Cost, CriterionResult, Status
 from villani_verify.criteria.settings import Settings
 from villani_verify.curvature.engine import engine_for
+from villani_verify.estimation.estimate import Estimate
+from villani_verify.estimation.psi import PointMeasurement
 from villani_verify.landscape import Landscape
+from villani_verify.search.families import Ray
 
 
 def judge(landscape: Landscape, *, seed: int = 0, temperatures: tuple[float, ...] = ()) -> CriterionResult:
@@ -90,6 +96,42 @@ def test_a_bounded_critical_temperature_spares_what_is_colder() -> None:
     assert hot.status == Status.REFUTED
     assert hot.witness is not None
     assert 0.80 < hot.witness["bound"] < 4.0
+
+
+def test_a_refutation_is_measured_again_with_probes_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels: list[str] = []
+    measure = rays.measure_family
+
+    def noted(*arguments: Any, label: str, **options: Any) -> MeasuredFamily:
+        labels.append(label)
+        return measure(*arguments, label=label, **options)
+
+    monkeypatch.setattr(rays, "measure_family", noted)
+    plane = function(lambda t: 1 + 0 * t.square().sum(), 2)
+    assert judge(plane).status == Status.REFUTED
+    assert len(labels) == len(set(labels)) == budget_for("quick", 2).rays + 1
+
+
+def measured_ray(critical_temperatures: list[float]) -> MeasuredFamily:
+    """‖∇F‖² = r², and the s* given, at five radii over a decade."""
+    points = []
+    for k, s in enumerate(critical_temperatures):
+        r = 10.0 * 11 ** (k / 4)
+        exact = Estimate.exact(r**2 / s, num_matvecs=1, method="exact", dtype="float64", device="cpu")
+        points.append(PointMeasurement(r, 1.0, 1.0, r**2, r**2, exact, exact))
+    return MeasuredFamily(Ray("isotropic", 0, 0), tuple(p.radius for p in points), tuple(points), 0, 16)
+
+
+@pytest.mark.parametrize(
+    ("critical_temperatures", "status"),
+    [([1.0, 2.0, 4.0, 8.0, 16.0], Status.SUPPORTED), ([1.0, 16.0, 1.0, 16.0, 1.0], Status.INCONCLUSIVE)],
+    ids=["growing", "scattered"],
+)
+def test_both_the_gradient_and_the_critical_temperature_must_grow(critical_temperatures: list[float], status: Status) -> None:
+    measured = [measured_ray(critical_temperatures)] * 3
+    result = rays._judge(measured, budget_for("quick", 2), Settings(0, engine_for("auto")), Cost())
+    assert result.status == status
+    assert ("is not established at this level" in result.summary) == (status == Status.INCONCLUSIVE)
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:

@@ -9,8 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from villani_verify.criteria import differential_growth_uniform as uniform
+from villani_verify.criteria import family_candidates
 from villani_verify.criteria.budget import budget_for
 from villani_verify.criteria.differential_growth_uniform import (
+    _judge,
     _undecidable,
     _undetermined,
     claim,
@@ -143,6 +146,40 @@ def test_a_sign_that_is_not_known(spread: float, expected: bool) -> None:
     estimate = Estimate.mean_of([1 + spread, 1 - spread] * 8, num_matvecs=16, method="", dtype="", device="")
     points = tuple(PointMeasurement(r, 0.0, 0.0, 1.0, 1.0, estimate, estimate) for r in (1.0, 3.0, 10.0))
     assert _undetermined(MeasuredFamily(Scaling({"b": 1}, ("a",)), (1.0, 3.0, 10.0), points, 0, 16)) == expected
+
+
+def test_a_refutation_is_measured_again_with_probes_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels: list[str] = []
+    measure = uniform.measure_family
+
+    def noted(*arguments: Any, label: str, **options: Any) -> MeasuredFamily:
+        labels.append(label)
+        return measure(*arguments, label=label, **options)
+
+    monkeypatch.setattr(uniform, "measure_family", noted)
+    monkeypatch.setattr(family_candidates, "measure_family", noted)
+    assert judge(two_layers(), candidates=4).status == Status.REFUTED
+    assert any("confirm" in label for label in labels)
+    assert len(set(labels)) == len(labels)
+
+
+def growing(exponent: float) -> MeasuredFamily:
+    """s* = r^exponent with ‖∇F‖² = r², over a decade."""
+    points = []
+    for r in (10.0, 30.0, 110.0):
+        exact = Estimate.exact(r ** (2 - exponent), num_matvecs=1, method="exact", dtype="float64", device="cpu")
+        points.append(PointMeasurement(r, 1.0, 1.0, r**2, r**2, exact, exact))
+    return MeasuredFamily(Scaling({"a": 1}, ("b",)), (10.0, 30.0, 110.0), tuple(points), 0, 16)
+
+
+@pytest.mark.parametrize(("exponents", "status"), [((2, 1, 3), Status.SUPPORTED), ((2, 0, 3), Status.INCONCLUSIVE)])
+def test_without_a_refutation_the_slowest_growth_decides(exponents: tuple[int, ...], status: Status) -> None:
+    measured = [growing(a) for a in exponents]
+    result = _judge(measured, [], [], 3, budget_for("quick", 2), Settings(0, engine_for("auto")), Cost())
+    assert result.status == status
+    assert result.statistic == pytest.approx(min(exponents), abs=1e-9)
+    expected = "the slowest growth of s* was r^1.00" if status == Status.SUPPORTED else "s* seems not to grow along 1 of 3 families"
+    assert expected in result.summary
 
 
 @pytest.mark.parametrize("d", [4, 80])

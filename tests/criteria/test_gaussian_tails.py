@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
 from villani_verify.criteria.budget import budget_for
 from villani_verify.criteria.gaussian_tails import gaussian_tails, log_ratio, tube
-from villani_verify.criteria.profiles import grows_slowly
+from villani_verify.criteria.profiles import POINTS_PER_DECADE, grows_slowly
 from villani_verify.criteria.result import Cost, CriterionResult, Status
 from villani_verify.criteria.settings import Settings
 from villani_verify.errors import LandscapeError
@@ -98,6 +98,7 @@ def test_intervals_cover_where_weights_are_skewed_and_where_they_hardly_differ(d
     assert hits >= 902
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1e6), min_size=2, max_size=30), st.floats(-3, 3).map(lambda x: 10**x), st.sampled_from([0.9, 0.99]))
 def test_the_ratio_never_exceeds_one_and_never_overflows(losses: list[float], temperature: float, level: float) -> None:
     value, (low, high), effective = log_ratio(losses, temperature, level)
@@ -110,6 +111,7 @@ def test_the_ratio_never_exceeds_one_and_never_overflows(losses: list[float], te
     assert 1 - 1e-9 <= effective <= len(losses) * (1 + 1e-9)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 100), min_size=2, max_size=10), st.floats(0, 1e3))
 def test_a_constant_added_to_the_loss_moves_the_value(losses: list[float], constant: float) -> None:
     value, _, effective = log_ratio(losses, 2.0, 0.99)
@@ -192,6 +194,15 @@ def test_one_ray_is_not_enough_for_a_tube() -> None:
     assert [grows_slowly(landscape, p, 0.99) for p in profiles] == [True, False, False, False]
 
 
+def test_one_slow_ray_of_a_tube_refutes_nothing() -> None:
+    # On y = 0, where the rays within x lie, L grows like |x|; beside it like x².
+    def valley(t: Tensor) -> Tensor:
+        return (1 + t[0].square()).sqrt() + 1e3 * (t[0] * t[1]).square() + t[1].square()
+
+    subject = function(valley, 2, blocks={"x": 1, "y": 1}, initial=torch.tensor([1.0, 0.0], dtype=torch.float64))
+    assert judge(subject).status == Status.INCONCLUSIVE
+
+
 def test_the_witness_replays() -> None:
     landscape = function(SLOW["linear"], 3)
     witness = judge(landscape).witness
@@ -208,3 +219,6 @@ def test_the_same_seed_gives_the_same_numbers() -> None:
     first, again, other = (judge(landscape, s) for s in (4, 4, 5))
     assert (first.statistic, first.interval, first.evidence) == (again.statistic, again.interval, again.evidence)
     assert first.statistic != other.statistic
+    budget = budget_for("quick", 3)
+    radial = max(1, budget.growth_rays // 6) * (POINTS_PER_DECADE * budget.growth_decades + 1)
+    assert first.cost.num_losses == budget.tail_samples + radial

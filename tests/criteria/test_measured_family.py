@@ -137,6 +137,20 @@ def test_growth_hidden_by_a_stiff_direction_does_not_persist() -> None:
     assert not persists(stiff, m, bounded, budget_for("quick", 2), Cost())
 
 
+def test_every_point_further_out_must_stay_below_the_bound() -> None:
+    # At (x, 0) s* is about (λ + 6c x⁴)²: 0.02 where the search further out begins, and 900 where its last bin does.
+    turning = Landscape.from_function(
+        lambda t: 0.5 * t.prod().square() + 1.35e-27 * t[0].pow(6), 2, blocks={"a": 1, "b": 1}, weight_decay=0.1
+    )
+    family = Scaling({"a": 1}, ("b",))
+    m = measure(turning, family, log_spaced(1e2, 2e3, 5))
+    bounded = _bounded(m)
+    assert bounded.mechanism == "temperature"
+    first, last = (p.critical_temperature for p in measure(turning, family, [2e6, 1.1e7]).points)
+    assert first < 1e3 * bounded.bound < last
+    assert not persists(turning, m, bounded, budget_for("quick", 2), Cost())
+
+
 def test_a_family_and_its_witness_are_plain_json() -> None:
     m = measure(product(), Scaling({"a": 1}, ("b",)), log_spaced(1e2, 2e3, 5))
     row = json.loads(json.dumps(family_as_dict(m, (0.1, 1.0), 0.99), allow_nan=False))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from villani_verify.criteria.profiles import Profile, growth_rays, profile, reference_radius, undecayed_part
+from villani_verify.criteria.profiles import Profile, grows_slowly, growth_rays, profile, reference_radius, undecayed_part
 from villani_verify.criteria.result import Cost
 from villani_verify.errors import LandscapeError
 from villani_verify.landscape import Landscape
@@ -73,6 +73,22 @@ def test_the_fitted_exponent_is_that_of_the_outer_decades(exponent: float) -> No
     assert fit is not None
     assert fit.exponent == pytest.approx(exponent, abs=0.02)
     assert fit.degrees_of_freedom == 7  # two of four decades: nine points, a slope and a constant
+
+
+@pytest.mark.parametrize(("exponent", "slow"), [(0.5, True), (1.0, True), (1.9, True), (2.0, False), (3.0, False)])
+def test_growth_is_slow_below_two_where_nothing_decays(exponent: float, slow: bool) -> None:
+    partly = landscape(no_decay=["b"])
+    values = tuple(r**exponent for r in RADII)
+    for decayed in (False, True):
+        found = Profile(Ray("tensor", 0, 0, "initial", "b"), tuple(RADII), tuple(RADII), values, decayed)
+        assert grows_slowly(partly, found, 0.99) is (slow and not decayed)
+
+
+@pytest.mark.parametrize(("share", "slow"), [(0.5, True), (1 - 2e-5, True), (1 - 2e-6, False), (1.0, False)])
+def test_growth_is_slow_below_half_the_smallest_decay(share: float, slow: bool) -> None:
+    values = tuple(0.05 * share * r**2 for r in RADII)
+    found = Profile(Ray("isotropic", 0, 0), tuple(RADII), tuple(RADII), values, True)
+    assert grows_slowly(landscape(), found, 0.99) is slow
 
 
 def test_the_reference_radius_is_the_norm_or_one() -> None:

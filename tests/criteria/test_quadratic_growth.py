@@ -8,11 +8,11 @@ from torch import Tensor
 
 from villani_verify.criteria.budget import budget_for
 from villani_verify.criteria.profiles import grows_slowly, profile
-from villani_verify.criteria.quadratic_growth import quadratic_growth
+from villani_verify.criteria.quadratic_growth import _descend, quadratic_growth
 from villani_verify.criteria.result import Cost, CriterionResult, Status
 from villani_verify.criteria.settings import Settings
 from villani_verify.landscape import Landscape
-from villani_verify.search.families import family_of
+from villani_verify.search.families import Ray, family_of
 
 
 def judge(landscape: Landscape, seed: int = 0) -> CriterionResult:
@@ -42,6 +42,19 @@ def test_the_descent_finds_the_weakest_decay() -> None:
     result = judge(landscape)
     assert result.statistic == pytest.approx(0.05, rel=0.05)
     assert result.statistic >= 0.05 * (1 - 1e-9)
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_the_descent_ends_at_the_softest_direction(index: int) -> None:
+    # F/r² is ½ Σ (h_i + λ) v_i², at least (1 + 0.2)/2; the rays begin between 3 and 7.
+    h = torch.tensor([1.0, 4, 9, 16], dtype=torch.float64)
+    landscape = function(lambda t: 0.5 * (h * t.square()).sum(), weight_decay=0.2)
+    drawn = profile(landscape, Ray("isotropic", 0, index), [1.0, 10.0, 100.0], Cost())
+    assert drawn is not None
+    assert drawn.coefficient > 3
+    cost = Cost()
+    assert 0.6 * (1 - 1e-12) <= _descend(landscape, drawn, 20, cost) <= 0.6 * (1 + 1e-3)
+    assert (cost.num_losses, cost.num_gradients) == (21, 20)
 
 
 def test_a_quartic_without_decay_is_supported() -> None:

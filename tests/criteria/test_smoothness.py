@@ -10,11 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from villani_verify.criteria import smoothness as smoothness_module
 from villani_verify.criteria.budget import Budget
 from villani_verify.criteria.result import CriterionResult, Status
 from villani_verify.criteria.settings import Settings
 from villani_verify.criteria.smooth_line import line
-from villani_verify.criteria.smooth_witness import nearest_dtype
+from villani_verify.criteria.smooth_witness import KinkReplay, nearest_dtype
 from villani_verify.criteria.smoothness import replay_kink, smoothness
 from villani_verify.landscape import Landscape
 from villani_verify.points import norm
@@ -159,6 +160,14 @@ def test_jump_has_its_size() -> None:
     assert result.witness["size"] == pytest.approx(6.0, rel=1e-6)
 
 
+def test_a_flaw_that_is_not_seen_again_is_inconclusive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smoothness_module, "replay_kink", lambda *_: KinkReplay(False, "", (), ()))
+    result = _judge(_function(lambda x: x.abs().sum()))
+    assert result.status is Status.INCONCLUSIVE
+    assert "It was not seen again at fresh points" in result.summary
+    assert result.witness is None
+
+
 def test_floor_is_refuted() -> None:
     result = _judge(_function(lambda x: torch.floor(3 * x).sum() + 20))
     assert result.status is Status.REFUTED
@@ -297,6 +306,9 @@ def test_lines() -> None:
     assert all(found.half_length == pytest.approx(8.0) for found in lines)
     assert torch.cat(list(lines[2].direction.values())).tolist() == [1, 0, 0, 0]
     assert torch.cat(list(lines[5].direction.values())).tolist() == [0, 1, 0, 0]
+    # Of the drawn ones no two are parallel.
+    drawn = [torch.cat(list(lines[i].direction.values())) for i in (0, 1, 3, 4)]
+    assert all(abs(float(a @ b)) < 0.999 for i, a in enumerate(drawn) for b in drawn[:i])
     assert norm(lines[1].point) == 0
     flat = _function(lambda x: x.square().sum(), 2, initial=torch.zeros(2, dtype=torch.float64))
     assert line(flat, torch.float64, seed=5, index=0).half_length == 2.0

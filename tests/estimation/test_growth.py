@@ -105,7 +105,9 @@ def test_too_little_to_fit(rays: list[list[tuple[float, float]]]) -> None:
 
 def test_points_that_are_not_positive_and_finite_are_left_out() -> None:
     good = [(r, 2 * r**3) for r in RADII]
-    assert fit_growth([[(0.5, -1.0), *good, (99.0, math.inf), (100.0, math.nan)]]) == fit_growth([good])
+    overflowed = 2.0 * math.exp(709.5) * math.exp(709.5)  # not the object math.inf
+    bad = [(98.0, overflowed), (99.0, math.inf), (100.0, math.nan)]
+    assert fit_growth([[(0.5, -1.0), *good, *bad]]) == fit_growth([good])
 
 
 @pytest.mark.parametrize("count", [3, 7, 10, 49])

@@ -81,6 +81,14 @@ def test_remainder_slopes_of_a_smooth_function() -> None:
         assert len(fit.steps) == len(fit.remainders) == 24
 
 
+def test_what_lies_below_the_floor_is_not_fitted() -> None:
+    # Rounding of 1e-10 in turn with either sign; from h = 0.3 down the remainder after order 2, h³/6, reaches it at h = 0.001.
+    steps = [0.3 * 10 ** (-s / 4) for s in range(24)]
+    signs = {h: (-1.0) ** k for k, h in enumerate(steps)}
+    fits = fit_remainders(_exponential(0.0, 2), lambda t: math.exp(t) + 1e-10 * signs[t], steps, floor=1e-9, level=0.99)
+    assert fits[2].slope == pytest.approx(3.0, abs=0.1)
+
+
 def test_remainder_slopes_behind_a_kink() -> None:
     start = _cubed(-1e-12)
     fits = fit_remainders(start, lambda t: abs(t) ** 3, [10 ** (-s / 4) for s in range(16)], floor=1e-14, level=0.99)

@@ -55,10 +55,21 @@ def test_the_width_is_what_was_asked_for_and_no_sample_is_drawn_twice() -> None:
         asked.extend(indices)
         return source(indices)
 
-    found = mean_to_target(noted, Target(0.02, 0.95, 10_000), pilot=pilot(3), described=described)
+    # A pilot with half the spread plans a quarter of the samples that it takes, so that one look is not enough.
+    found = mean_to_target(noted, Target(0.02, 0.95, 10_000), pilot=pilot(3, deviation=DEVIATION / 2), described=described)
     low, high = found.interval(0.95)
     assert (high - low) / 2 <= 0.02 * found.value
+    assert found.alpha_share < 0.8
     assert asked == list(range(len(found.samples)))
+
+
+def test_a_target_is_met_by_half_the_width_of_the_interval() -> None:
+    found = described([1.8, 2.2] * 8)
+    low, high = found.interval(0.95)
+    relative = (high - low) / 2 / 2.0
+    assert Target(relative * 1.001, 0.95, 100).met(found)
+    assert not Target(relative * 0.999, 0.95, 100).met(found)
+    assert not Target(relative * 1.001, 0.99, 100).met(found)
 
 
 def test_most_end_at_the_first_look_with_few_more_samples_than_it_takes() -> None:

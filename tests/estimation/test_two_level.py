@@ -44,6 +44,14 @@ def estimate(samples: Sequence[float]) -> Estimate:
     return Estimate.mean_of(samples, num_matvecs=len(samples), method="test", dtype="float64", device="cpu")
 
 
+def test_engines_must_give_as_many_samples_as_each_other() -> None:
+    both = two_level(1)
+    both.rounded.laplacian_samples = lambda *_, **__: [1.0]  # type: ignore[method-assign]
+    assert len(both.differences(0, [5])) == 1
+    with pytest.raises(ValueError, match="zip"):
+        both.differences(0, [5, 6])
+
+
 def test_sums_have_the_mean_of_exact_samples_and_both_variances() -> None:
     samples = two_level(8).samples(0, range(4000))
     # ± 5 standard errors: error probability 6e-7. The variance of a variance of normals is 2/(n − 1) of its square.

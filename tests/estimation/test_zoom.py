@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from villani_verify.estimation.remainder import Expansion
-from villani_verify.estimation.zoom import Chain, Flaw, Frame, find_flaw, looks_smooth, rounding_level, zoom
+from villani_verify.estimation.zoom import Chain, Flaw, Frame, Interval, Level, find_flaw, looks_smooth, rounding_level, zoom
 
 ORDER = 6
 EPS = 2.0**-52
@@ -152,6 +152,21 @@ def test_infinite_expansions_end_a_zoom() -> None:
     assert len(stopped.levels) == 1
     assert not stopped.settled
     assert find_flaw(stopped) is None
+
+
+@pytest.mark.parametrize(("beside", "found"), [(0.0, True), (1 / 25, True), (1 / 15, False), (1.0, False)])
+def test_a_jump_must_stand_out_from_what_is_beside_it(beside: float, found: bool) -> None:
+    """The value jumps by 1 in the interval that is kept, and by `beside` in the other half, at every level."""
+
+    def interval(h: float, jump: float) -> Interval:
+        left, right = Expansion(0.0, (1.0,)), Expansion(h, (1.0 + jump,))
+        return Frame(1.0, 1.0, 1.0, EPS).interval(left, right)
+
+    levels = tuple(Level(interval(2.0**-k, 1.0), interval(2.0**-k, beside)) for k in range(20))
+    flaw = find_flaw(Chain(levels, settled=False))
+    assert (flaw is not None) == found
+    if flaw is not None:
+        assert (flaw.kind, flaw.order, flaw.size) == ("jump", 0, 1.0)
 
 
 def test_settles_early_when_smooth() -> None:

@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from villani_verify.errors import RequestError
@@ -44,6 +44,7 @@ def landscape() -> Landscape:
     )
 
 
+@settings(deadline=None)
 @given(FAMILIES)
 def test_a_family_survives_json(family: Family) -> None:
     again = family_of(json.loads(json.dumps(family.as_dict())))
@@ -51,6 +52,7 @@ def test_a_family_survives_json(family: Family) -> None:
     assert again.as_dict() == family.as_dict()
 
 
+@settings(deadline=None)
 @given(FAMILIES, RADII)
 def test_points_depend_on_the_description_only(family: Family, r: float) -> None:
     here, there = landscape(), landscape()
@@ -59,6 +61,7 @@ def test_points_depend_on_the_description_only(family: Family, r: float) -> None
     assert all(torch.equal(here.initial[n], landscape().initial[n]) for n in BLOCKS)  # the reference point is untouched
 
 
+@settings(deadline=None)
 @given(SCALINGS, RADII)
 def test_a_scaling_multiplies_by_powers_and_switches_off(family: Scaling, r: float) -> None:
     subject = landscape()
@@ -69,12 +72,14 @@ def test_a_scaling_multiplies_by_powers_and_switches_off(family: Scaling, r: flo
         torch.testing.assert_close(theta[n], t * factor, rtol=1e-12, atol=0)
 
 
+@settings(deadline=None)
 @given(st.one_of(rays().filter(lambda ray: ray.base == "origin"), SCALINGS), RADII)
 def test_the_radius_is_the_norm_of_the_point(family: Family, r: float) -> None:
     subject = landscape()
     assert family.radius(subject, r) == pytest.approx(norm(family.points(subject)(r)), rel=1e-12)
 
 
+@settings(deadline=None)
 @given(rays().filter(lambda ray: ray.base == "initial"), RADII)
 def test_a_ray_from_the_reference_point_moves_r_away_from_it(ray: Ray, r: float) -> None:
     subject = landscape()

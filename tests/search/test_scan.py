@@ -8,7 +8,7 @@ import torch
 
 from villani_verify.landscape import Landscape
 from villani_verify.search.families import Ray
-from villani_verify.search.scan import log_spaced, low_points
+from villani_verify.search.scan import _scores, log_spaced, low_points
 
 
 def _line(r: float) -> dict[str, torch.Tensor]:
@@ -71,6 +71,14 @@ def test_where_the_laplacian_is_negative_the_smallest_gradient_wins() -> None:
     hill = Landscape.from_function(lambda t: 10 - 0.5 * t.square().sum(), 1)
     (found,) = low_points(hill, _line, [1.0, 2.0], per_bin=16)
     assert found == pytest.approx(1.0)
+
+
+def test_points_are_scored_with_the_decay() -> None:
+    # L = 10 − 0.4x² and λ = 1: ∇F = 0.2x and ΔF = 0.2, so s* = 0.2x²; without the decay ΔL = −0.8, and s* would be infinite.
+    hill = Landscape.from_function(lambda t: 10 - 0.4 * t.square().sum(), 1, weight_decay=1.0)
+    found = _scores(hill, _line, [1.0, 3.0])
+    assert [kind for kind, _ in found] == [0, 0]
+    assert [s for _, s in found] == pytest.approx([0.2, 1.8])
 
 
 def test_rays_are_scanned_by_their_parameter() -> None:

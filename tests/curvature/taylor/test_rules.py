@@ -260,3 +260,19 @@ def test_softplus_and_logaddexp_are_smooth_where_torch_switches_branch() -> None
     # log(e^t + 1) three times, once with −t and a minus sign: softplus = ln 2 + t/2 + t²/8 − t⁴/192.
     ln2 = torch.log(torch.tensor(2.0, dtype=torch.float64)).item()
     assert found.loss == pytest.approx([2 * ln2 - ln2, 0.5 + 0.5 + 0.5, 2 / 8 - 1 / 8, 0.0, -2 / 192 + 1 / 192], abs=1e-15)
+
+
+@pytest.mark.parametrize("log", [False, True], ids=["softmax", "log_softmax"])
+def test_softmax_of_logits_too_large_for_their_exponential(log: bool) -> None:
+    # e^1000 overflows; softmax does not change when all logits move by one number.
+    weights = torch.tensor([0.3, -0.7, 1.1], dtype=torch.float64)
+    near = torch.tensor([2.0, -1.0, 0.5], dtype=torch.float64)
+    direction = {"theta": torch.tensor([1.0, -0.4, 0.6], dtype=torch.float64)}
+    softmax = torch.log_softmax if log else torch.softmax
+    found = []
+    for start in (near, near + 1000):
+        landscape = Landscape.from_function(lambda t: 10 + weights @ softmax(t, 0), 3, initial=start)
+        series = taylor_coefficients(landscape, landscape.initial, direction, order=4)
+        assert series.method == "taylor"
+        found.append(series.loss)
+    assert found[1] == pytest.approx(found[0], rel=1e-10, abs=1e-12)
