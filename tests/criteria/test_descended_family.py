@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -43,11 +44,11 @@ def test_a_valley_that_no_coordinate_shows_is_found_and_replayed() -> None:
 
 
 @pytest.mark.parametrize("name", HOLDS)
-@pytest.mark.parametrize("seed", [0, 1])
-def test_no_family_is_found_where_the_criterion_holds(name: str, seed: int) -> None:
+def test_no_family_is_found_where_the_criterion_holds(name: str) -> None:
     subject = ZOO[name].make()
-    budget = budget_for("quick", subject.dimension)
-    assert descended_family(subject, budget, Settings(seed, engine_for("auto")), "x", Cost()) is None
+    # The false alarms of whole verifications are counted by the calibration, over many seeds.
+    budget = replace(budget_for("quick", subject.dimension), descent_starts=64)
+    assert descended_family(subject, budget, SETTINGS, "x", Cost()) is None
 
 
 def test_temperatures_below_the_bound_are_not_refuted() -> None:
