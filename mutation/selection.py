@@ -27,7 +27,11 @@ SEEN_BY: Mapping[str, Sequence[str]] = {
     "curvature/taylor/jet.py": ["tests/curvature/taylor/test_rules.py"],
     "curvature/taylor/piecewise.py": ["tests/curvature/taylor/test_rules.py"],
     "curvature/taylor/products.py": ["tests/curvature/taylor/test_rules.py"],
-    "curvature/taylor/program.py": ["tests/curvature/taylor/test_coefficients.py", "tests/curvature/test_second_order_taylor.py"],
+    "curvature/taylor/program.py": [
+        "tests/curvature/taylor/test_coefficients.py",
+        "tests/curvature/test_second_order_taylor.py",
+        "tests/curvature/taylor/test_rules.py",
+    ],
     "curvature/taylor/reductions.py": ["tests/curvature/taylor/test_rules.py"],
     "curvature/taylor/shapes.py": ["tests/curvature/taylor/test_rules.py"],
     "curvature/taylor/sources.py": ["tests/curvature/test_second_order_taylor.py"],

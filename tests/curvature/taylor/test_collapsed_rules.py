@@ -56,10 +56,11 @@ def test_softmax_is_that_of_the_general_rule(
         assert torch.allclose(found.second[0], univariate.coefficients[2], rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.parametrize("beta", [1, 0.5])
 @pytest.mark.parametrize("alpha", [1, 0.5])
 @pytest.mark.parametrize("curved", ["nothing", "bias", "left"])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_addmm_is_that_of_the_general_rule(alpha: float, curved: str, dtype: torch.dtype) -> None:
+def test_addmm_is_that_of_the_general_rule(alpha: float, beta: float, curved: str, dtype: torch.dtype) -> None:
     generator = torch.Generator().manual_seed(3)
 
     def jet(name: str, kind: torch.dtype, *shape: int) -> CollapsedJet:
@@ -68,9 +69,9 @@ def test_addmm_is_that_of_the_general_rule(alpha: float, curved: str, dtype: tor
 
     bias, left, right = jet("bias", torch.float64, 5), jet("left", dtype, 3, 2), jet("right", dtype, 2, 5)
     kept = [t.clone() for t in (bias.tangents, left.tangents, right.tangents)]
-    found = own(aten.addmm.default)(bias, left, right, alpha=alpha)
+    found = own(aten.addmm.default)(bias, left, right, alpha=alpha, beta=beta)
     assert found.tangents.dtype == torch.float64
-    assert same(found, RULES[aten.addmm.default](bias, left, right, alpha=alpha))
+    assert same(found, RULES[aten.addmm.default](bias, left, right, alpha=alpha, beta=beta))
     assert all(torch.equal(a, b) for a, b in zip(kept, (bias.tangents, left.tangents, right.tangents), strict=True))
 
 
