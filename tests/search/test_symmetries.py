@@ -39,6 +39,8 @@ def test_a_function_without_symmetry_has_none() -> None:
 def test_irrational_and_large_exponents_are_left_out() -> None:
     irrational = function(lambda t: (t[0].abs() * t[1].abs() ** 2**0.5 - 1).square(), a=1, b=1)
     assert scaling_symmetries(irrational, ["a", "b"]) == []
+    nearly = function(lambda t: (t[0].abs() * t[1].abs() ** 1.0005 - 1).square(), a=1, b=1)
+    assert scaling_symmetries(nearly, ["a", "b"]) == []
     large = function(lambda t: (t[0] * t[1] ** 5 - 1).square(), a=1, b=1)
     assert scaling_symmetries(large, ["a", "b"]) == []
 
