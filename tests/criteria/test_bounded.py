@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -164,3 +165,18 @@ def test_growth_is_not_taken_for_boundedness() -> None:
             for p in power(exponent)
         ]
         assert bounded_family(family, (), LEVEL) is None
+
+
+def test_a_fall_counts_for_every_temperature_only_once_the_decay_rules_the_gradient() -> None:
+    def decayed(gradient: Callable[[float], float]) -> bool:
+        found = bounded_family([replace(p, value=1.0 + 0.05 * p.radius**2) for p in points(gradient, lambda r: r**4)], (), LEVEL)
+        assert found is not None
+        return found.every_temperature
+
+    # ‖∇F‖² = G² + λ²r²: with G² still the larger part, s* = G² r⁻⁴ is not yet on its way as λ²r⁻² is.
+    assert not decayed(lambda r: 1e8 + 0.01 * r**2)
+    assert decayed(lambda r: 0.01 * r**2)
+    # Without decay along the family nothing is to come.
+    found = bounded_family(points(lambda r: 1e8, lambda r: r**4), (), LEVEL)
+    assert found is not None
+    assert found.every_temperature

@@ -54,6 +54,17 @@ def test_nothing_is_tried_where_the_budget_or_the_need_is_absent() -> None:
     assert list(settled_families(subject, [], standard, SETTINGS, "x", Cost())) == []
 
 
+def test_a_bounded_s_that_does_not_fall_is_no_gain() -> None:
+    # One factor feeds what is off: ΔF ~ r² against ‖∇F‖² ~ λ²r²; the idle decay of the others makes s* fall at first, to λ².
+    start = torch.tensor([0.1, 0.5, 1.0], dtype=torch.float64)
+    one = Landscape.from_function(
+        lambda t: 0.5 * (t[0] * t[1]).square() + 0.0 * t[2], 3, blocks={"a": 1, "b": 1, "c": 1}, initial=start, weight_decay=0.1
+    )
+    assert (
+        list(settled_families(one, [some("b")], replace(budget_for("standard", 3), settling_steps=20), SETTINGS, "x", Cost())) == []
+    )
+
+
 def test_what_feeds_only_the_switched_off_tensor_may_be_nothing() -> None:
     one = Landscape.from_function(lambda t: t.square().sum(), 2, blocks={"a": 1, "b": 1}, weight_decay=0.1)
     assert list(settled_families(one, [some("b")], budget_for("standard", 2), SETTINGS, "x", Cost())) == []
@@ -67,5 +78,5 @@ def test_the_witness_descends_again_when_it_is_replayed() -> None:
     assert result.status == Status.REFUTED
     assert result.witness is not None
     assert result.witness["every_temperature"]
-    assert "s* itself from" in result.summary
+    assert "at this rate Ψ_s ends up negative for every s > 0" in result.summary
     assert replay(result.witness, subject).reproduced

@@ -10,7 +10,7 @@ from villani_verify.criteria.budget import Budget, budget_for
 from villani_verify.criteria.measured_family import measure_family
 from villani_verify.criteria.result import Cost
 from villani_verify.criteria.settings import Settings
-from villani_verify.criteria.shrinking import Refutation, shrunk, simpler
+from villani_verify.criteria.shrinking import Refutation, _as_strong, shrunk, simpler
 from villani_verify.curvature.engine import engine_for
 from villani_verify.landscape import Landscape
 from villani_verify.search.families import Ray, Scaling
@@ -57,6 +57,17 @@ def test_a_weaker_counterexample_does_not_replace_a_stronger_one() -> None:
     result = shrunk(subject, found(subject, Scaling({"a": 1}, ("b",)), 100.0, 2000.0), quick(), SETTINGS, "x", Cost())
     assert result is not None
     assert result[0].family == Scaling({"a": 1}, ("b",))
+
+
+def test_only_what_spares_no_more_temperatures_is_as_strong() -> None:
+    _, bounded = found(product(), Scaling({"a": 1}, ("b",)), 100.0, 2000.0)
+    falling = replace(bounded, every_temperature=True)
+    assert _as_strong(falling, falling)
+    assert _as_strong(falling, bounded)
+    assert not _as_strong(bounded, falling)
+    assert not _as_strong(replace(bounded, mechanism="gradient"), bounded)
+    assert _as_strong(replace(bounded, bound=3 * bounded.bound), bounded)
+    assert not _as_strong(replace(bounded, bound=5 * bounded.bound), bounded)
 
 
 def test_no_trials_and_no_scalings_give_nothing() -> None:

@@ -22,6 +22,8 @@ LARGEST_BOUNDED_EXPONENT = 0.25
 # The interval of the exponent must at least exclude linear growth.
 _LARGEST_UPPER_EXPONENT = 1.0
 _SMALLEST = 1e-300
+# Exponent of ‖∇F‖² from which on it grows like the decay's part of it, whose exponent is 2.
+_RULED_BY_DECAY = 1.5
 _DECADE = 9.99
 _WINDOW = 20.0
 
@@ -88,8 +90,18 @@ def _by_temperature(last: list[PointMeasurement], temperatures: Sequence[float],
     if temperatures and not hot:
         return None
     # As for growing: a fall slower than r^−0.25 cannot be told from a constant there.
-    falling = fit.interval(level)[1] < -LARGEST_BOUNDED_EXPONENT
+    falling = fit.interval(level)[1] < -LARGEST_BOUNDED_EXPONENT and not _decay_is_to_come(last)
     return BoundedFamily("temperature", min(hot) if hot else max(2 * bound, _SMALLEST), falling, bound, fit)
+
+
+def _decay_is_to_come(last: list[PointMeasurement]) -> bool:
+    """Say whether the decay grows along a family but does not yet rule ‖∇F‖², of which it is a part that grows like r².
+
+    s* may then fall only until it does.
+    """
+    first, end = (p.value - p.loss for p in (last[0], last[-1]))
+    gradient = growth_of(last, [p.gradient_norm_squared for p in last])
+    return end > 2 * first and (gradient is None or gradient.exponent < _RULED_BY_DECAY)
 
 
 def _by_gradient(last: list[PointMeasurement], temperatures: Sequence[float], level: float) -> BoundedFamily | None:
