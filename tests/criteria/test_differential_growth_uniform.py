@@ -175,7 +175,7 @@ def growing(exponent: float) -> MeasuredFamily:
 @pytest.mark.parametrize(("exponents", "status"), [((2, 1, 3), Status.SUPPORTED), ((2, 0, 3), Status.INCONCLUSIVE)])
 def test_without_a_refutation_the_slowest_growth_decides(exponents: tuple[int, ...], status: Status) -> None:
     measured = [growing(a) for a in exponents]
-    result = _judge(measured, [], [], 3, budget_for("quick", 2), Settings(0, engine_for("auto")), Cost())
+    result = _judge(measured, [], None, [], 3, budget_for("quick", 2), Settings(0, engine_for("auto")), Cost())
     assert result.status == status
     assert result.statistic == pytest.approx(min(exponents), abs=1e-9)
     expected = "the slowest growth of s* was r^1.00" if status == Status.SUPPORTED else "s* seems not to grow along 1 of 3 families"

@@ -239,8 +239,8 @@ def bounded_sentence(m: MeasuredFamily, bounded: BoundedFamily) -> str:
     if bounded.every_temperature:
         first, last = m.points[0].critical_temperature, m.points[-1].critical_temperature
         return (
-            f"the upper bound of s* falls like r^{bounded.fit.exponent:.2f}, s* itself from {first:.3g} to {last:.3g}; at this rate "
-            f"Ψ_s ends up negative for every s > 0; {span}"
+            f"the upper bound of s* falls like r^{bounded.fit.exponent:.2f}, s* itself from {first:.3g} to {last:.3g}; at this "
+            f"rate Ψ_s ends up negative for every s > 0; {span}"
         )
     ceiling = _rounded_up(bounded.bound)  # the sentence speaks of every s above it
     return (
