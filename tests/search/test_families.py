@@ -136,6 +136,8 @@ def test_names_the_landscape_has_not_are_refused() -> None:
         ({"type": "scaling", "exponents": [1], "zeroed": []}, r"AttributeError"),
         ({"type": "scaling", "exponents": {"c": 1}, "zeroed": None}, r"TypeError"),
         ({"type": "scaling", "exponents": {"c": 1}, "zeroed": [], "settled": "x"}, r"ValueError"),
+        ({"type": "scaling", "exponents": {"c": 1}, "zeroed": [], "settled": -5}, r"settled: -5 steps of descent is not between"),
+        ({"type": "scaling", "exponents": {"c": 1}, "zeroed": [], "settled": 10**9}, r"between 0 and 100000"),
         ({"type": "listed", "radii": [1.0], "points": [["x"]]}, r"ValueError"),
         (["ray"], r"TypeError"),
     ],

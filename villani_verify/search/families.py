@@ -145,6 +145,8 @@ Drawn = Ray | Scaling
 Family = Drawn | Listed
 
 _LARGEST_PARAMETER = 1e12
+# A witness comes from a file, which should not keep a machine busy for ever.
+_MOST_STEPS = 100_000
 
 _BASES: Mapping[str, Literal["origin", "initial"]] = {"origin": "origin", "initial": "initial"}
 _ALONG = {
@@ -176,7 +178,10 @@ def family_of(description: Mapping[str, Any]) -> Family:
             )
         if description["type"] == "scaling":
             exponents = {str(n): int(a) for n, a in description["exponents"].items()}
-            return Scaling(exponents, tuple(description["zeroed"]), int(description.get("settled", 0)))
+            settled = int(description.get("settled", 0))
+            if not 0 <= settled <= _MOST_STEPS:
+                raise ValueError(f"settled: {settled} steps of descent is not between 0 and {_MOST_STEPS}")
+            return Scaling(exponents, tuple(description["zeroed"]), settled)
         if description["type"] == "listed":
             points = tuple(tuple(float(x) for x in p) for p in description["points"])
             return Listed(tuple(float(r) for r in description["radii"]), points)
