@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
-from villani_verify.criteria.bounded import BoundedFamily
+from villani_verify.criteria import settled_family
+from villani_verify.criteria.bounded import BoundedFamily, bounded_family
 from villani_verify.criteria.budget import budget_for
 from villani_verify.criteria.differential_growth_uniform import differential_growth_uniform
 from villani_verify.criteria.measured_family import MeasuredFamily
@@ -54,15 +56,14 @@ def test_nothing_is_tried_where_the_budget_or_the_need_is_absent() -> None:
     assert list(settled_families(subject, [], standard, SETTINGS, "x", Cost())) == []
 
 
-def test_a_bounded_s_that_does_not_fall_is_no_gain() -> None:
-    # One factor feeds what is off: ΔF ~ r² against ‖∇F‖² ~ λ²r²; the idle decay of the others makes s* fall at first, to λ².
-    start = torch.tensor([0.1, 0.5, 1.0], dtype=torch.float64)
-    one = Landscape.from_function(
-        lambda t: 0.5 * (t[0] * t[1]).square() + 0.0 * t[2], 3, blocks={"a": 1, "b": 1, "c": 1}, initial=start, weight_decay=0.1
-    )
-    assert (
-        list(settled_families(one, [some("b")], replace(budget_for("standard", 3), settling_steps=20), SETTINGS, "x", Cost())) == []
-    )
+def test_a_bounded_s_that_does_not_fall_is_no_gain(monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_falling(*given: Any) -> BoundedFamily | None:
+        found = bounded_family(*given)
+        return None if found is None else replace(found, every_temperature=False)
+
+    monkeypatch.setattr(settled_family, "bounded_family", not_falling)
+    budget = replace(budget_for("standard", 4), settling_steps=100)
+    assert list(settled_families(two_labels(), [some("b")], budget, SETTINGS, "x", Cost())) == []
 
 
 def test_what_feeds_only_the_switched_off_tensor_may_be_nothing() -> None:
