@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 import torch
 
-from villani_verify.criteria import settled_family
+from villani_verify.criteria import refutation
 from villani_verify.criteria.bounded import BoundedFamily, bounded_family
 from villani_verify.criteria.budget import budget_for
 from villani_verify.criteria.differential_growth_uniform import differential_growth_uniform
 from villani_verify.criteria.measured_family import MeasuredFamily
 from villani_verify.criteria.result import Cost, Status
 from villani_verify.criteria.settings import Settings
-from villani_verify.criteria.settled_family import settled_families
+from villani_verify.criteria.settled_family import settled_family
 from villani_verify.curvature.engine import engine_for
 from villani_verify.estimation.growth import GrowthFit
 from villani_verify.landscape import Landscape
@@ -41,7 +41,9 @@ def some(zeroed: str, *, every_temperature: bool = False) -> tuple[MeasuredFamil
 
 def test_from_a_stationary_point_s_falls() -> None:
     subject, budget = two_labels(), replace(budget_for("standard", 4), settling_steps=100)
-    ((m, bounded),) = settled_families(subject, [some("b")], budget, SETTINGS, "x", Cost())
+    found = settled_family(subject, [some("b")], budget, SETTINGS, "x", Cost())
+    assert found is not None
+    m, bounded = found
     assert m.family == Scaling({"a": 1, "c": 1}, ("b",), settled=100)
     assert bounded.every_temperature
     # ΔF ~ (ac)²/4 ~ r⁴ and ‖∇F‖² = λ²r²(a² + c²).
@@ -50,10 +52,10 @@ def test_from_a_stationary_point_s_falls() -> None:
 
 def test_nothing_is_tried_where_the_budget_or_the_need_is_absent() -> None:
     subject = two_labels()
-    assert list(settled_families(subject, [some("b")], budget_for("quick", 4), SETTINGS, "x", Cost())) == []
+    assert settled_family(subject, [some("b")], budget_for("quick", 4), SETTINGS, "x", Cost()) is None
     standard = budget_for("standard", 4)
-    assert list(settled_families(subject, [some("b", every_temperature=True)], standard, SETTINGS, "x", Cost())) == []
-    assert list(settled_families(subject, [], standard, SETTINGS, "x", Cost())) == []
+    assert settled_family(subject, [some("b", every_temperature=True)], standard, SETTINGS, "x", Cost()) is None
+    assert settled_family(subject, [], standard, SETTINGS, "x", Cost()) is None
 
 
 def test_a_bounded_s_that_does_not_fall_is_no_gain(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,14 +63,14 @@ def test_a_bounded_s_that_does_not_fall_is_no_gain(monkeypatch: pytest.MonkeyPat
         found = bounded_family(*given)
         return None if found is None else replace(found, every_temperature=False)
 
-    monkeypatch.setattr(settled_family, "bounded_family", not_falling)
+    monkeypatch.setattr(refutation, "bounded_family", not_falling)
     budget = replace(budget_for("standard", 4), settling_steps=100)
-    assert list(settled_families(two_labels(), [some("b")], budget, SETTINGS, "x", Cost())) == []
+    assert settled_family(two_labels(), [some("b")], budget, SETTINGS, "x", Cost()) is None
 
 
 def test_what_feeds_only_the_switched_off_tensor_may_be_nothing() -> None:
     one = Landscape.from_function(lambda t: t.square().sum(), 2, blocks={"a": 1, "b": 1}, weight_decay=0.1)
-    assert list(settled_families(one, [some("b")], budget_for("standard", 2), SETTINGS, "x", Cost())) == []
+    assert settled_family(one, [some("b")], budget_for("standard", 2), SETTINGS, "x", Cost()) is None
 
 
 def test_the_witness_descends_again_when_it_is_replayed() -> None:

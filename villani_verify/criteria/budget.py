@@ -73,7 +73,7 @@ class Budget:
     family_reserves: int = 0
     family_reach: float = 1e4
     family_radii: int = 5
-    settled_families: int = 0
+    settled_families: int = 3
     settling_steps: int = 600
     descent_starts: int = 128
     shrinking_trials: int = 12
@@ -90,7 +90,6 @@ class Budget:
         return self.scan > 1 and dimension <= self.exact_dimension
 
 
-_SETTLED_DIMENSION = 5_000_000
 _EFFORT = {"quick": 1, "standard": 4, "thorough": 16}
 
 
@@ -118,8 +117,8 @@ def budget_for(name: str, dimension: int) -> Budget:
         # A hundred million parameters: one probe takes seconds on a processor, and order 4 is the least that is asked for.
         plan = Budget(
             name, num_probes=10, rays=2, radii=4, decades=1.0, growth_rays=3, growth_decades=2.0, descent_steps=2, tail_samples=12,
-            family_draws=80, family_symmetries=0, shrinking_trials=0,
-            family_rays=8, family_shortlist=16, family_candidates=3, family_reserves=4,
+            family_draws=80, family_symmetries=0, settled_families=0, shrinking_trials=0, family_rays=8,
+            family_shortlist=16, family_candidates=3, family_reserves=4,
             family_reach=3e3, family_radii=4, screening_probes=8, family_probes=24, smooth_rays=1, smooth_intervals=2,
             derivative_order=4, settled_halvings=2, remainder_decades=3,
         )  # fmt: skip
@@ -138,6 +137,6 @@ def budget_for(name: str, dimension: int) -> Budget:
         family_probes=plan.family_probes * min(effort, 4),
         descent_steps=plan.descent_steps * effort,
         descent_starts=plan.descent_starts * effort,
-        # A descent is a few hundred gradients: minutes where one takes a second.
-        settled_families=3 if effort > 1 and dimension <= _SETTLED_DIMENSION else 0,
+        # A descent is a thousand gradients, too many for a quick look.
+        settled_families=plan.settled_families if effort > 1 else 0,
     )

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 
-from villani_verify.criteria.bounded import LARGEST_BOUNDED_EXPONENT, BoundedFamily, bounded_family
+from villani_verify.criteria.bounded import LARGEST_BOUNDED_EXPONENT
 from villani_verify.criteria.budget import Budget
-from villani_verify.criteria.measured_family import MeasuredFamily, measure_family
 from villani_verify.criteria.profiles import reference_radius
+from villani_verify.criteria.refutation import Refutation, refutation
 from villani_verify.criteria.result import Cost
 from villani_verify.criteria.settings import Settings
 from villani_verify.curvature.probes import derive_seed
@@ -29,9 +29,7 @@ _SHELLS, _SPAN = 11, 18.0
 _NOTHING = 1e-9
 
 
-def descended_family(
-    landscape: Landscape, budget: Budget, settings: Settings, label: str, cost: Cost
-) -> tuple[MeasuredFamily, BoundedFamily] | None:
+def descended_family(landscape: Landscape, budget: Budget, settings: Settings, label: str, cost: Cost) -> Refutation | None:
     """Return a family along which s* does not grow, found by descent, or None if there is none to be seen.
 
     Args:
@@ -57,11 +55,7 @@ def descended_family(
     if not outer.ceiling <= level < math.inf:
         return None
     family = listed(outer.below(max(outer.ceiling, nothing)))
-    m = measure_family(
-        landscape, family, family.radii, settings=settings, budget=budget, num_probes=budget.family_probes, label=label, cost=cost
-    )
-    bounded = bounded_family(m.points, settings.temperatures, budget.level)
-    return None if bounded is None else (m, bounded)
+    return refutation(landscape, family, family.radii, budget, settings, label, cost)
 
 
 def _level(inner: Descents) -> float:

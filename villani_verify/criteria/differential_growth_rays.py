@@ -18,10 +18,10 @@ from villani_verify.criteria.measured_family import (
     family_as_dict,
     family_witness,
     measure_family,
-    persists,
     worst_parameters,
 )
 from villani_verify.criteria.profiles import reference_radius
+from villani_verify.criteria.refutation import persists
 from villani_verify.criteria.result import Cost, CriterionResult, Status
 from villani_verify.criteria.settings import Settings, temperatures_in_words
 from villani_verify.curvature.probes import derive_seed

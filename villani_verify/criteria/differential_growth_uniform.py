@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from villani_verify.criteria.bounded import LARGEST_BOUNDED_EXPONENT, BoundedFamily, bounded_family, growth_of, last_decade
+from villani_verify.criteria.bounded import LARGEST_BOUNDED_EXPONENT, bounded_family, growth_of, last_decade
 from villani_verify.criteria.budget import Budget
 from villani_verify.criteria.descended_family import descended_family
 from villani_verify.criteria.family_candidates import Candidate, ranked_candidates, screened_candidates
@@ -24,12 +24,12 @@ from villani_verify.criteria.measured_family import (
     family_witness,
     loss_sentence,
     measure_family,
-    persists,
     worst_parameters,
 )
+from villani_verify.criteria.refutation import Refutation, persists
 from villani_verify.criteria.result import Cost, CriterionResult, Status
 from villani_verify.criteria.settings import Settings, temperatures_in_words
-from villani_verify.criteria.settled_family import settled_families
+from villani_verify.criteria.settled_family import settled_family
 from villani_verify.criteria.shrinking import shrunk
 from villani_verify.estimation.growth import GrowthFit
 from villani_verify.landscape import Landscape
@@ -66,7 +66,7 @@ def differential_growth_uniform(landscape: Landscape, budget: Budget, settings: 
     candidates_alone = min(len(ranked), budget.family_candidates)
     wanted = len(ranked) if budget.scans(landscape.dimension) else max(1, min(_ENOUGH, math.ceil(candidates_alone / 3)))
     measured: list[MeasuredFamily] = []
-    refuting: list[tuple[MeasuredFamily, BoundedFamily]] = []
+    refuting: list[Refutation] = []
     undecided: list[MeasuredFamily] = []
     for i, candidate in enumerate(ranked):
         # Reserves stand in for families that could not be decided.
@@ -97,26 +97,29 @@ def differential_growth_uniform(landscape: Landscape, budget: Budget, settings: 
             measured.append(m)
             refuting.append((m, bounded))
         # Constant here but growing further out: it is not what it looked like, and no reason for doubt either.
+    further, worst = _further_refutations(landscape, refuting, budget, settings, cost)
+    measured += [m for m, _ in further]
+    return _judge(measured, [*refuting, *further], worst, undecided, len(candidates), budget, settings, cost)
+
+
+def _further_refutations(
+    landscape: Landscape, refuting: list[Refutation], budget: Budget, settings: Settings, cost: Cost
+) -> tuple[list[Refutation], Refutation | None]:
+    """Return what other searches add to the counterexamples among drawn families, and of all of them the one to show."""
+    further: list[Refutation] = []
     if not refuting and budget.scans(landscape.dimension):
         settings.progress("uniform growth: descend in shells", 0, 1)
-        found = descended_family(landscape, budget, settings, f"{NAME} descended", cost)
-        if found is not None:
-            measured.append(found[0])
-            refuting.append(found)
-    for m, bounded in settled_families(landscape, refuting, budget, settings, NAME, cost):
-        measured.append(m)
-        refuting.append((m, bounded))
-    worst = _worst(refuting)
-    if worst is not None:
-        plain = shrunk(landscape, worst, budget, settings, f"{NAME} shrink", cost)
-        if plain is not None:
-            worst = plain
-            measured.append(plain[0])
-            refuting.append(plain)
-    return _judge(measured, refuting, worst, undecided, len(candidates), budget, settings, cost)
+        descended = descended_family(landscape, budget, settings, f"{NAME} descended", cost)
+        further += [descended] if descended else []
+    settled = settled_family(landscape, [*refuting, *further], budget, settings, NAME, cost)
+    further += [settled] if settled else []
+    worst = _worst([*refuting, *further])
+    plain = shrunk(landscape, worst, budget, settings, f"{NAME} shrink", cost) if worst else None
+    further += [plain] if plain else []
+    return further, plain or worst
 
 
-def _worst(refuting: list[tuple[MeasuredFamily, BoundedFamily]]) -> tuple[MeasuredFamily, BoundedFamily] | None:
+def _worst(refuting: list[Refutation]) -> Refutation | None:
     """Return the counterexample to show: stronger before weaker, then beside a working model before beside a dead one."""
     return min(
         refuting,
@@ -175,8 +178,8 @@ def _measure(
 
 def _judge(
     measured: list[MeasuredFamily],
-    refuting: list[tuple[MeasuredFamily, BoundedFamily]],
-    chosen: tuple[MeasuredFamily, BoundedFamily] | None,
+    refuting: list[Refutation],
+    chosen: Refutation | None,
     undecided: list[MeasuredFamily],
     screened: int,
     budget: Budget,

@@ -16,12 +16,8 @@ from villani_verify.curvature.probes import derive_seed
 from villani_verify.errors import LandscapeError
 from villani_verify.estimation.psi import PointMeasurement, assemble, exact_estimate, measure_point
 from villani_verify.landscape import Landscape
-from villani_verify.search.families import Family, PointOf
+from villani_verify.search.families import Family
 from villani_verify.search.scan import low_points
-
-_LOOSE = 1e3
-# Descents far out begin with steps of this part of the radius, and double or halve them so many times.
-_FIRST_STEP, _STEPS = 1e-9, 120
 
 
 @dataclass(frozen=True)
@@ -107,66 +103,6 @@ def worst_parameters(landscape: Landscape, family: Family, edges: Sequence[float
         return list(edges[1:])
     cost.num_gradients += budget.scan * (len(edges) - 1)
     return low_points(landscape, family.points(landscape), edges, per_bin=budget.scan)
-
-
-def persists(landscape: Landscape, m: MeasuredFamily, bounded: BoundedFamily, budget: Budget, cost: Cost) -> bool:
-    """Say whether a family that looks bounded still does so three to four decades further out.
-
-    Only asked where points are cheap. A sum of a large constant and a slow term looks constant for decades; at the
-    quantity's largest exponent that counts as bounded it would gain a factor of ten, and it is let gain a thousand.
-    """
-    if not budget.scans(landscape.dimension):
-        return True
-    far = [m.parameters[-1] * 10 ** (3 + i / 4) for i in range(5)]
-    points = m.family.points(landscape)
-    starts = worst_parameters(landscape, m.family, far, budget, cost)
-    if bounded.mechanism == "gradient":
-        largest = max(p.gradient_norm_squared for p in m.points)
-        ceiling = _LOOSE * largest
-        rows = exact_scan(landscape, [points(r) for r in starts])
-        return all(full <= ceiling for _, _, full, _ in rows if math.isfinite(full))
-    return all(
-        laplacian > 0 and full / laplacian <= _LOOSE * bounded.bound
-        for full, laplacian in _downhill(landscape, points, starts, far, _LOOSE * bounded.bound, cost)
-    )
-
-
-def _downhill(
-    landscape: Landscape, points: PointOf, starts: Sequence[float], edges: Sequence[float], enough: float, cost: Cost
-) -> list[tuple[float, float]]:
-    """Follow s* downhill in each bin until it is at most `enough`; return the finite pairs (‖∇F‖², ΔF) reached.
-
-    A scan stops at a level relative to what it first saw, which far out may lie many powers above what it could reach. No start
-    leaves its bin: further in, what grows is lower.
-    """
-    here = list(starts)
-    best = _pairs(landscape, points, here)
-    steps = [_FIRST_STEP * r for r in here]
-    for _ in range(_STEPS):
-        active = [i for i, (full, laplacian) in enumerate(best) if laplacian > 0 and full / laplacian > enough]
-        active = [i for i in active if steps[i] > 1e-16 * here[i]]
-        if not active:
-            break
-        tried = [min(max(here[i] + side * steps[i], edges[i]), edges[i + 1]) for i in active for side in (-1, 1)]
-        found = _pairs(landscape, points, tried)
-        cost.num_gradients += len(tried)
-        for k, i in enumerate(active):
-            value, place = min((_ratio(found[j]), j) for j in (2 * k, 2 * k + 1))
-            lower = value < _ratio(best[i])
-            steps[i] *= 2 if lower else 0.5
-            if lower:
-                here[i], best[i] = tried[place], found[place]
-    return [pair for pair in best if all(map(math.isfinite, pair))]
-
-
-def _pairs(landscape: Landscape, points: PointOf, radii: Sequence[float]) -> list[tuple[float, float]]:
-    rows = exact_scan(landscape, [points(r) for r in radii])
-    return [(full, laplacian + landscape.decay_laplacian) for _, _, full, laplacian in rows]
-
-
-def _ratio(pair: tuple[float, float]) -> float:
-    full, laplacian = pair
-    return full / laplacian if laplacian > 0 and math.isfinite(full) else math.inf
 
 
 def point_as_dict(p: PointMeasurement, temperatures: Sequence[float], level: float) -> dict[str, Any]:

@@ -8,12 +8,12 @@ where the curvature grows like r^{2k}, until what is left of the gradient shows.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from villani_verify.criteria.bounded import BoundedFamily, bounded_family
 from villani_verify.criteria.budget import Budget
-from villani_verify.criteria.measured_family import MeasuredFamily, measure_family
+from villani_verify.criteria.measured_family import measure_family
 from villani_verify.criteria.profiles import reference_radius
+from villani_verify.criteria.refutation import Refutation, refutation
 from villani_verify.criteria.result import Cost
 from villani_verify.criteria.settings import Settings
 from villani_verify.curvature.probes import derive_seed
@@ -29,15 +29,10 @@ _PER_DECADE = 2
 _STEPS = 3
 
 
-def settled_families(
-    landscape: Landscape,
-    refuting: Sequence[tuple[MeasuredFamily, BoundedFamily]],
-    budget: Budget,
-    settings: Settings,
-    label: str,
-    cost: Cost,
-) -> Iterator[tuple[MeasuredFamily, BoundedFamily]]:
-    """Yield the first family from a stationary point of L along which s* falls, if there is one.
+def settled_family(
+    landscape: Landscape, refuting: Sequence[Refutation], budget: Budget, settings: Settings, label: str, cost: Cost
+) -> Refutation | None:
+    """Return the first family from a stationary point of L along which s* falls, if there is one.
 
     Args:
         landscape: gives F.
@@ -48,7 +43,7 @@ def settled_families(
         cost: what is spent is added here.
     """
     if any(bounded.every_temperature for _, bounded in refuting):
-        return
+        return None
     tried = list(dict.fromkeys(f.zeroed for m, _ in refuting if isinstance(f := m.family, Scaling) and f.zeroed))
     for i, zeroed in enumerate(tried[: budget.settled_families]):
         settings.progress("uniform growth: from stationary points", i, min(len(tried), budget.settled_families))
@@ -64,14 +59,10 @@ def settled_families(
         if not parameters:
             continue
         # The probes with which the range was chosen do not count.
-        m = measure_family(
-            landscape, family, parameters, settings=settings, budget=budget, num_probes=budget.family_probes,
-            label=f"{label} settled {i}", cost=cost,
-        )  # fmt: skip
-        bounded = bounded_family(m.points, settings.temperatures, budget.level)
-        if bounded is not None and bounded.every_temperature:
-            yield m, bounded
-            return
+        found = refutation(landscape, family, parameters, budget, settings, f"{label} settled {i}", cost)
+        if found is not None and found[1].every_temperature:
+            return found
+    return None
 
 
 def _falling_decade(

@@ -10,9 +10,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from villani_verify.criteria.bounded import BoundedFamily, bounded_family
+from villani_verify.criteria.bounded import BoundedFamily
 from villani_verify.criteria.budget import Budget
-from villani_verify.criteria.measured_family import MeasuredFamily, measure_family, persists
+from villani_verify.criteria.refutation import Refutation, persists, refutation
 from villani_verify.criteria.result import Cost
 from villani_verify.criteria.settings import Settings
 from villani_verify.landscape import Landscape
@@ -20,8 +20,6 @@ from villani_verify.search.families import Scaling, parameter_at
 
 # A simpler family may have a bound so many times as large.
 _WEAKER = 4.0
-
-Refutation = tuple[MeasuredFamily, BoundedFamily]
 
 
 def shrunk(
@@ -53,13 +51,9 @@ def shrunk(
         parameters = _round_parameters(landscape, candidate, ends)
         if not parameters:
             continue
-        m = measure_family(
-            landscape, candidate, parameters, settings=settings, budget=budget, num_probes=budget.family_probes,
-            label=f"{label} {trial}", cost=cost,
-        )  # fmt: skip
-        bounded = bounded_family(m.points, settings.temperatures, budget.level)
-        if bounded is not None and _as_strong(bounded, found[1]) and persists(landscape, m, bounded, budget, cost):
-            best = m, bounded
+        again = refutation(landscape, candidate, parameters, budget, settings, f"{label} {trial}", cost)
+        if again is not None and _as_strong(again[1], found[1]) and persists(landscape, *again, budget, cost):
+            best = again
             untried = list(simpler(candidate))
     return best
 

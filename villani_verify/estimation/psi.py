@@ -56,7 +56,7 @@ class PointMeasurement:
     @property
     def critical_temperature(self) -> float:
         """The estimate of s*(θ); may be infinite."""
-        return _critical(self.gradient_norm_squared, self.laplacian.value)
+        return critical_temperature(self.gradient_norm_squared, self.laplacian.value)
 
     def critical_temperature_interval(self, level: float = 0.95) -> Interval:
         """Return the interval of s*(θ).
@@ -65,10 +65,11 @@ class PointMeasurement:
         coverage; the upper end is infinite where the Laplacian may be zero or below.
         """
         low, high = self.laplacian.interval(level)
-        return _critical(self.gradient_norm_squared, high), _critical(self.gradient_norm_squared, low)
+        return critical_temperature(self.gradient_norm_squared, high), critical_temperature(self.gradient_norm_squared, low)
 
 
-def _critical(gradient_norm_squared: float, laplacian: float) -> float:
+def critical_temperature(gradient_norm_squared: float, laplacian: float) -> float:
+    """Return s* = ‖∇F‖²/ΔF, infinite where ΔF ≤ 0."""
     return gradient_norm_squared / laplacian if laplacian > 0 else math.inf
 
 
