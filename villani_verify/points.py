@@ -32,6 +32,11 @@ def squared_norm(tensor: Tensor) -> float:
     return length * length  # overflows to infinity, where `**` would raise
 
 
+def root_mean_square(point: Point) -> float:
+    """Return the typical size of an entry, ‖θ‖/√d."""
+    return norm(point) / math.sqrt(sum(t.numel() for t in point.values()))
+
+
 def norm(point: Point) -> float:
     """Return ‖θ‖ over all tensors."""
     return math.sqrt(math.fsum(squared_norm(t) for t in point.values()))

@@ -197,7 +197,7 @@ def _tubes(landscape: Landscape, budget: Budget, settings: Settings, cost: Cost)
         where = undecayed_part(landscape, kept[0].family)
         summary = (
             f"Along a tube of {len(kept)} parallel rays, {kept[0].family.label}{where}, F grows only like "
-            f"r^{round(value, 2) + 0.0:.2f}: the density's tails there are heavier than any Gaussian's."
+            f"r^{value:z.2f}: the density's tails there are heavier than any Gaussian's."
         )
         witness = profile_witness(NAME, kept, budget.level) | {"tube_seed": seed}
         return _result(Status.REFUTED, summary, _EXPONENT, value, (low, high), evidence, witness, budget, cost)

@@ -169,18 +169,18 @@ def bounded_sentence(m: MeasuredFamily, bounded: BoundedFamily) -> str:
     if bounded.mechanism == "gradient":
         reach = "every s > 0" if bounded.every_temperature else f"s = {bounded.temperature:.3g}"
         return (
-            f"‖∇F‖ does not grow (fitted r^{bounded.fit.exponent / 2:.2f}) and ΔF does not fall, so Ψ_s stays bounded for {reach} "
+            f"‖∇F‖ does not grow (fitted r^{bounded.fit.exponent / 2:z.2f}) and ΔF does not fall, so Ψ_s stays bounded for {reach} "
             f"(below {bounded.bound:.3g} at s = {bounded.temperature:.3g}); {span}"
         )
     if bounded.every_temperature:
         first, last = m.points[0].critical_temperature, m.points[-1].critical_temperature
         return (
-            f"the upper bound of s* falls like r^{bounded.fit.exponent:.2f}, s* itself from {first:.3g} to {last:.3g}; at this "
+            f"the upper bound of s* falls like r^{bounded.fit.exponent:z.2f}, s* itself from {first:.3g} to {last:.3g}; at this "
             f"rate Ψ_s ends up negative for every s > 0; {span}"
         )
     ceiling = _rounded_up(bounded.bound)  # the sentence speaks of every s above it
     return (
-        f"the upper bound of s* does not grow (fitted r^{bounded.fit.exponent:.2f}) and is at most {ceiling:.3g}, so Ψ_s < 0 for "
+        f"the upper bound of s* does not grow (fitted r^{bounded.fit.exponent:z.2f}) and is at most {ceiling:.3g}, so Ψ_s < 0 for "
         f"every s above that; {span}"
     )
 

@@ -86,7 +86,7 @@ def _judge(landscape: Landscape, profiles: list[Profile], descended: float, budg
     if slow or below:
         exponent, witness = min(slow, key=lambda pair: pair[0]) if slow else (2.0, below[0])
         summary = (
-            f"F grows only like ‖θ‖^{round(exponent, 2) + 0.0:.2f} along a {witness.family.label}"
+            f"F grows only like ‖θ‖^{exponent:z.2f} along a {witness.family.label}"
             f"{undecayed_part(landscape, witness.family)}: "
             f"F/‖θ‖² falls to {witness.coefficient:.3g} at radius {witness.radii[-1]:.3g}."
         )

@@ -8,6 +8,7 @@ landscape or engine slip in; both are refused.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -100,7 +101,7 @@ class ProbeSamples:
             RequestError: if an index is repeated.
             DeviceError: if memory runs out even in the smallest chunks.
         """
-        repeated = next((k for i, k in enumerate(indices) if k in indices[:i]), None)
+        repeated = next((k for k, times in Counter(indices).items() if times > 1), None)
         if repeated is not None:
             raise RequestError(f"probe {repeated} of seed {seed}: it is asked for twice; give each index once")
         drawn = engine.laplacian_samples(landscape, point, seed=seed, indices=indices)

@@ -69,9 +69,8 @@ def draw_families(landscape: Landscape, count: int, *, seed: int, rays: int = 10
 
 def draw_scaling(landscape: Landscape, squared_norms: dict[str, float], chance: random.Random) -> Scaling:
     """Draw a scaling: a block, one of its matrices (or any tensor) to switch off, one to three tensors to scale."""
-    blocks = [b for b in tensor_blocks(list(landscape.initial)) if len(b) > 1] or [list(landscape.initial)]
-    block = chance.choice(blocks)
-    matrices = [n for n in block if landscape.initial[n].dim() >= 2]
+    block = chance.choice(_shared_blocks(landscape) or [list(landscape.initial)])
+    matrices = _matrices(landscape, block)
     zeroed = chance.choice(matrices or block) if chance.random() < 0.85 else None
     # Scaling a tensor that is zero changes nothing.
     scalable = [n for n in block if n != zeroed and squared_norms[n] > 0]
@@ -84,6 +83,15 @@ def draw_scaling(landscape: Landscape, squared_norms: dict[str, float], chance: 
     return Scaling(exponents, (zeroed,) if zeroed else ())
 
 
+def _shared_blocks(landscape: Landscape) -> list[list[str]]:
+    """Return the blocks of two tensors and more."""
+    return [b for b in tensor_blocks(list(landscape.initial)) if len(b) > 1]
+
+
+def _matrices(landscape: Landscape, block: Sequence[str]) -> list[str]:
+    return [n for n in block if landscape.initial[n].dim() >= 2]
+
+
 def draw_symmetric(landscape: Landscape, systems: int, *, seed: int) -> Iterator[Scaling]:
     """Yield scalings that leave L unchanged: sums of up to three scaling symmetries of a block, with a matrix of it off or none.
 
@@ -93,9 +101,9 @@ def draw_symmetric(landscape: Landscape, systems: int, *, seed: int) -> Iterator
         seed: everything drawn follows from it.
     """
     chance = random.Random(f"symmetric families {seed}")
-    blocks = [b for b in tensor_blocks(list(landscape.initial)) if len(b) > 1]
+    blocks = _shared_blocks(landscape)
     whole: list[tuple[list[str], tuple[str, ...]]] = [(b, ()) for b in blocks]
-    branches = [(b, (n,)) for b in blocks for n in b if landscape.initial[n].dim() >= 2]
+    branches = [(b, (n,)) for b in blocks for n in _matrices(landscape, b)]
     # A quarter with everything on.
     few = chance.sample(whole, k=min(-(-systems // 4), len(whole)))
     for block, off in [*few, *chance.sample(branches, k=min(systems - len(few), len(branches)))]:

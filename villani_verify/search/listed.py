@@ -18,7 +18,7 @@ class Listed:
 
     Attributes:
         radii: r, increasing.
-        points: for each r the entries of θ(r), tensors one after the other in the landscape's order.
+        entries: for each r those of θ(r), tensors one after the other in the landscape's order.
     """
 
     radii: tuple[float, ...]

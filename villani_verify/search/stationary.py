@@ -17,10 +17,11 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
+from villani_verify.curvature.gradient import loss_and_gradient
 from villani_verify.errors import RequestError
 from villani_verify.landscape import Landscape
 from villani_verify.losses import LossFunction
-from villani_verify.points import squared_norm
+from villani_verify.points import root_mean_square, squared_norm
 
 # Step of Adam, in units of the root mean square of θ₀.
 _STEP = 0.1
@@ -52,25 +53,21 @@ def stationary_point(landscape: Landscape, zeroed: Sequence[str], steps: int) ->
 
 def _descend(landscape: Landscape, zeroed: Sequence[str], steps: int) -> dict[str, Tensor]:
     point = {n: torch.zeros_like(t) if n in zeroed else t.detach().clone() for n, t in landscape.initial.items()}
-    free = [t.requires_grad_() for n, t in point.items() if n not in zeroed]
-    size = math.sqrt(sum(squared_norm(t) for t in landscape.initial.values()) / landscape.dimension) or 1.0
-    adam = torch.optim.Adam(free, lr=_STEP * size)
+    free = {n: t.requires_grad_() for n, t in point.items() if n not in zeroed}
+    adam = torch.optim.Adam(free.values(), lr=_STEP * (root_mean_square(landscape.initial) or 1.0))
     # Its own stopping rules are for other purposes: here the gradient is to become as small as it can.
     polish = torch.optim.LBFGS(
-        free, max_iter=steps, max_eval=2 * steps, history_size=_HISTORY, line_search_fn="strong_wolfe",
+        free.values(), max_iter=steps, max_eval=2 * steps, history_size=_HISTORY, line_search_fn="strong_wolfe",
         tolerance_grad=0.0, tolerance_change=0.0,
     )  # fmt: skip
 
     def loss_and_gradients() -> float:
-        adam.zero_grad()
-        total = 0.0
-        for weight, batch in landscape.weighted_batches():
-            loss = weight * landscape.loss_function(point, batch)
-            loss.backward()
-            total += float(loss.detach())
-        if not math.isfinite(total):
-            raise RequestError(f"descent on the loss of {landscape.name!r}: L is {total} on the way; use another reference point")
-        return total
+        loss, gradient = loss_and_gradient(landscape, point)
+        if not math.isfinite(loss):
+            raise RequestError(f"descent on the loss of {landscape.name!r}: L is {loss} on the way; use another reference point")
+        for name, t in free.items():
+            t.grad = gradient[name]
+        return loss
 
     for _ in range(steps):
         loss_and_gradients()

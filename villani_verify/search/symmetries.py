@@ -24,7 +24,7 @@ from torch import Tensor
 from villani_verify.curvature.gradient import loss_and_gradient
 from villani_verify.curvature.probes import normals
 from villani_verify.landscape import Landscape
-from villani_verify.points import Point, squared_norm
+from villani_verify.points import Point, root_mean_square
 
 # More points than tensors, so that chance does not make a null vector.
 _SPARE_POINTS = 4
@@ -82,11 +82,11 @@ def _moments(landscape: Landscape, scaled: Sequence[str], zeroed: Sequence[str],
 
 def _points(landscape: Landscape, count: int, zeroed: Sequence[str], seed: int) -> Iterator[Point]:
     """Yield points around θ₀, each tensor moved by its own size, or by the typical size of all where it is zero."""
-    typical = math.sqrt(sum(squared_norm(t) for t in landscape.initial.values()) / landscape.dimension)
+    typical = root_mean_square(landscape.initial)
     for k in range(count):
         point = {}
         for n, t in landscape.initial.items():
-            size = math.sqrt(squared_norm(t) / t.numel()) or typical or 1.0
+            size = root_mean_square({n: t}) or typical or 1.0
             noise = normals(f"symmetry {n}", t.shape, seed=seed, index=k, like=t)
             point[n] = torch.zeros_like(t) if n in zeroed else t + size * noise
         yield point
