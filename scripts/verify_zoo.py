@@ -13,12 +13,11 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
+from villani_verify.calibration.verifications import HEAVY
 from villani_verify.criteria.result import Status
 from villani_verify.errors import RequestError
 from villani_verify.landscapes.zoo import ZOO, zoo_entry
 from villani_verify.verification import Verification, as_expected, verify
-
-HEAVY = ("gpt-neo-125m",)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -19,6 +19,7 @@ from villani_verify.calibration.markdown import as_markdown
 from villani_verify.calibration.measured import assemble, missed
 from villani_verify.calibration.verifications import HEAVY, Line, plan, verify_one
 from villani_verify.errors import OutputError, RequestError, VillaniError, one_line
+from villani_verify.files import write_whole
 from villani_verify.landscapes.zoo import ZOO, ZooEntry
 
 PROGRAM = "villani_verify.calibration"
@@ -139,7 +140,7 @@ def _verified(asked: Sequence[tuple[ZooEntry, int]], journal: Journal) -> list[L
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text)
     except OSError as e:
         raise OutputError(f"results {str(path)!r}: cannot be written ({e.strerror}); give another directory") from e
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from villani_verify.errors import OutputError, RequestError
+from villani_verify.files import is_special, write_whole
 
 STANDARD_OUTPUT = "-"
 
@@ -29,7 +30,7 @@ def check_json_target(target: str | None) -> None:
     try:
         if path.is_dir():
             raise OutputError(f"{where}: it is a directory; give the path of a file")
-        if _is_special(path):
+        if is_special(path):
             return
         if not path.parent.is_dir():
             raise OutputError(f"{where}: there is no directory {str(path.parent)!r}; make it first, or give another path")
@@ -51,35 +52,10 @@ def write_json(data: Mapping[str, Any], target: str) -> None:
     if target == STANDARD_OUTPUT:
         sys.stdout.write(text)
         return
-    path = Path(target)
     try:
-        if _is_special(path):
-            path.write_text(text, encoding="utf-8")
-        else:
-            _replace(path, text)
+        write_whole(Path(target), text)
     except OSError as e:
         raise OutputError(f"JSON file {target!r}: it cannot be written ({e.strerror}); give another path") from e
-
-
-def _is_special(path: Path) -> bool:
-    """Say whether the path is a pipe or a device, which must not be replaced by a file."""
-    return path.exists() and not path.is_file()
-
-
-def _replace(path: Path, text: str) -> None:
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        # Temporary files are private; the results are to have the rights that an ordinary new file gets.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ from hypothesis import settings
 from hypothesis.statistics import collector, describe_statistics
 
 from villani_verify.errors import RequestError
+from villani_verify.files import write_whole
 
 SCHEMA_VERSION = 1
 _LONGEST_EVENT = 120
@@ -115,7 +116,7 @@ def write_statistics(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """
     ordered = sorted(rows, key=lambda one: one["property"])
     whole = {"schema_version": SCHEMA_VERSION, "profile": settings.get_current_profile_name(), "properties": ordered}
-    path.write_text(json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def row(name: str, outcome: str, run: PropertyRun) -> dict[str, Any]:
