@@ -15,6 +15,7 @@ import torch
 from villani_verify.curvature.double_backward import DoubleBackward
 from villani_verify.curvature.gradient import loss_and_gradient
 from villani_verify.curvature.probe_signs import probe_of
+from villani_verify.estimation.estimate import Estimate
 from villani_verify.landscape import Landscape
 
 NUM_CHECKED = 2
@@ -25,6 +26,9 @@ STEP = 1e-6
 
 NUM_SAMPLES = 16
 """Samples of the Laplacian whose mean is checked."""
+
+NUM_REFERENCES = 64
+"""Quadratic forms whose mean an estimate is held against."""
 
 STANDARD_ERRORS = 6.0
 """Of the difference of two means of that many: exceeded by a correct engine once in a million runs."""
@@ -82,6 +86,32 @@ def check_samples(samples: Sequence[float], landscape: Landscape, *, seed: int) 
     if not abs(means[0] - means[1]) <= allowed:
         raise InaccurateEngineError(
             f"{landscape.name}: samples have mean {means[0]!r}, quadratic forms {means[1]!r} ± {allowed:.1g}; mend the engine"
+        )
+
+
+def check_estimate(estimate: Estimate, landscape: Landscape, *, seed: int, relative: float) -> None:
+    """Check an estimate of the Laplacian of L at the reference point against the mean of quadratic forms in reverse mode.
+
+    Args:
+        estimate: to be checked, with its own standard error.
+        landscape: L and θ.
+        seed: of the probes of the quadratic forms, which should not be those of the estimate.
+        relative: the standard error that was asked for, over |value|.
+
+    Raises:
+        InaccurateEngineError: if the two are further apart than `STANDARD_ERRORS`, or the standard error is not as small as asked.
+    """
+    forms = DoubleBackward().quadratic_forms(landscape, landscape.initial, seed=seed, indices=range(NUM_REFERENCES))
+    mean = statistics.fmean(forms)
+    allowed = STANDARD_ERRORS * math.hypot(estimate.standard_error, statistics.stdev(forms) / math.sqrt(NUM_REFERENCES))
+    # Written so that NaN fails.
+    if not abs(estimate.value - mean) <= allowed:
+        raise InaccurateEngineError(
+            f"{landscape.name}: estimate {estimate.value!r}, quadratic forms have mean {mean!r} ± {allowed:.1g}; mend the method"
+        )
+    if not estimate.standard_error <= relative * abs(estimate.value):
+        raise InaccurateEngineError(
+            f"{landscape.name}: {estimate.value!r} ± {estimate.standard_error!r} is not known to {relative:.0%}; allow more samples"
         )
 
 

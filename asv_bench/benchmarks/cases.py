@@ -1,17 +1,21 @@
-"""What is measured: the landscapes with their number of probes, and which of them this machine can take."""
+"""What is measured: the landscapes with their number of probes, and which of them this machine can take.
+
+Imports nothing heavy before it is needed: asv starts a process for each combination of parameters, also for those that are skipped.
+"""
 
 from __future__ import annotations
 
 import os
+from ctypes.util import find_library
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-
-from villani_verify.landscape import Landscape
-from villani_verify.landscapes.request import LandscapeRequest
+if TYPE_CHECKING:
+    from villani_verify.landscape import Landscape
 
 ENGINES = ("taylor", "reverse", "forward-over-reverse")
 DEVICES = ("cpu", "cuda")
+DTYPES = ("float32", "float64")
 SEED = 0
 """Of the probes."""
 LARGE = "VILLANI_BENCH_LARGE"
@@ -25,7 +29,7 @@ class Case:
     Attributes:
         num_probes: probes of one timed call. A pass may serve several, so the time per probe depends on it.
         repeats: timed calls, of which the median counts.
-        gibibytes: memory below which it is skipped, the accuracy check in float64 included; above 0 only on request.
+        gibibytes: memory in float32 below which it is skipped, the accuracy check in float64 included; above 0 only on request.
     """
 
     num_probes: int
@@ -40,24 +44,37 @@ CASES = {
 }
 
 
-def skip_unless_possible(landscape: str, device: str) -> None:
+def skip_unless_possible(landscape: str, device: str, dtype: str = "float32") -> None:
     """Raise NotImplementedError, which asv takes for a skip, if this machine lacks the device or the memory."""
-    if device == "cuda" and not torch.cuda.is_available():
+    if device == "cuda" and not has_cuda():
         raise NotImplementedError("no CUDA device")
-    needed = CASES[landscape].gibibytes
+    needed = CASES[landscape].gibibytes * (2 if dtype == "float64" else 1)
     if needed and not os.environ.get(LARGE):
         raise NotImplementedError(f"{landscape} is large: set {LARGE}=1 to measure it")
     if needed and memory_bytes(device) < needed * 2**30:
         raise NotImplementedError(f"{landscape} needs {needed:g} GiB on {device}")
 
 
+def has_cuda() -> bool:
+    """Say whether torch can use a GPU of NVIDIA's; without the driver's library torch is not asked."""
+    if find_library("cuda") is None:
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
 def memory_bytes(device: str) -> int:
     """Return the memory of the device, or of the machine for "cpu"."""
     if device == "cuda":
+        import torch
+
         return int(torch.cuda.get_device_properties(device).total_memory)
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def load(landscape: str, device: str) -> Landscape:
-    """Return the landscape in its own dtype, on the embedded text."""
-    return LandscapeRequest(landscape=landscape, device=device).load()
+def load(landscape: str, device: str, dtype: str | None = None) -> Landscape:
+    """Return the landscape on the embedded text, in its own dtype unless another is asked for."""
+    from villani_verify.landscapes.request import LandscapeRequest
+
+    return LandscapeRequest(landscape=landscape, device=device, dtype=dtype).load()

@@ -14,22 +14,23 @@ from villani_verify.environment import peak_memory_bytes
 from .cases import CASES, SEED, load
 
 
-def high_water_mark(device: str) -> int:
-    """Return the most bytes held so far: by the allocator on CUDA, resident in this process otherwise."""
+def host_bytes() -> int:
+    """Return the most bytes that were resident in this process."""
     status = Path("/proc/self/status")
-    if device == "cpu" and status.exists():
+    if status.exists():
         # On Linux `ru_maxrss` survives exec: a child would report its parent's peak where that is the larger.
         line = next(row for row in status.read_text().splitlines() if row.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024
-    return peak_memory_bytes(torch.device(device))
+    return peak_memory_bytes(torch.device("cpu"))
 
 
-def main(landscape: str, engine: str, device: str) -> None:
-    """Print {"forms": […], "peak_memory_bytes": …}."""
-    loaded = load(landscape, device)
+def main(landscape: str, engine: str, device: str, dtype: str) -> None:
+    """Print {"forms": […], "host": bytes, "device": bytes, or 0 where the host is the device}."""
+    loaded = load(landscape, device, dtype)
     computer = engine_for(engine)
     forms = computer.quadratic_forms(loaded, loaded.initial, seed=SEED, indices=range(CASES[landscape].num_probes))
-    print(json.dumps({"forms": forms, "peak_memory_bytes": high_water_mark(device)}))
+    on_device = peak_memory_bytes(torch.device(device)) if device == "cuda" else 0
+    print(json.dumps({"forms": forms, "host": host_bytes(), "device": on_device}))
 
 
 if __name__ == "__main__":
