@@ -30,4 +30,5 @@ for name, line, what in (("forward-over-reverse", "o-", "forms"), ("taylor", "s-
         axes.loglog(scales, errors, line, color=colour, markersize=4, label=label)
         axes.axhline(torch.finfo(dtype).eps, color=colour, linestyle=":", linewidth=1)
 axes.set(xlabel="θ over θ₀", ylabel="relative error")
+axes.set_xscale("log", base=2)
 axes.legend()
