@@ -73,9 +73,10 @@ def test_the_reference_has_the_public_names(site: Path) -> None:
         assert f'id="villani_verify.{name}"' in page, name
 
 
-def test_no_letter_of_a_docstring_became_the_number_of_a_list(site: Path) -> None:
+def test_docstrings_are_not_misread_as_restructuredtext(site: Path) -> None:
     for page in (site / "reference").glob("*.html"):
-        assert not re.search(r'<ol class="(upper|lower)', page.read_text()), page
+        assert not re.search(r'<ol class="(upper|lower)', page.read_text()), f"{page}: a letter and a full stop number a list"
+        assert "<cite>" not in page.read_text(), f"{page}: single backticks are not code"
 
 
 def test_figures_are_shown_with_their_code(site: Path) -> None:
