@@ -8,31 +8,52 @@ import sys
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from typer.main import get_command
+
+from villani_verify.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+# A block that begins with this is a file, which the commands of its page find where they run.
+FILE = "# file.py\n"
+SMALL_FILE = (
+    "from villani_verify import Landscape\n\ndef landscape():\n"
+    "    return Landscape.from_function(lambda x: x.square().sum(), 2, weight_decay=0.1)\n"
+)
 
 
-def blocks(language: str) -> list[object]:
-    found = []
-    for page in PAGES:
-        for number, match in enumerate(m for m in BLOCK.finditer(page.read_text()) if m[1] == language):
-            found.append(pytest.param(match[2], id=f"{page.stem}-{number}"))
-    return found
+def code(page: Path) -> list[Token]:
+    return [token for token in MarkdownIt().parse(page.read_text()) if token.type in ("fence", "code_block")]
 
 
-def lines(text: str) -> list[str]:
-    return [line for line in text.splitlines() if line and not line.startswith("#")]
+def blocks(page: Path, language: str) -> list[str]:
+    return [token.content for token in code(page) if token.info == language]
 
 
-@pytest.mark.parametrize("code", blocks("python"))
-def test_python_blocks_run(code):
-    exec(compile(code, "documentation", "exec"), {})
+def python_blocks() -> list[object]:
+    return [pytest.param(block, id=f"{page.stem}-{i}") for page in PAGES for i, block in enumerate(blocks(page, "python"))]
 
 
-def page_commands(page: Path) -> list[str]:
-    return [line for m in BLOCK.finditer(page.read_text()) if m[1] == "sh" for line in lines(m[2])]
+def commands(page: Path) -> list[str]:
+    lines = "".join(blocks(page, "sh")).splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_no_block_of_a_page_is_left_out(page):
+    # The figures of `eval-rst` have their code in files, which test_docs_figures.py runs.
+    directives = {"{toctree}", "{eval-rst}"}
+    unknown = [token.content for token in code(page) if token.info not in {"python", "sh", *directives}]
+    assert not unknown
+    for block in blocks(page, "{eval-rst}"):
+        assert re.fullmatch(r"\.\. plot:: figures/\w+\.py\n   :alt: .+\n\n(   .+\n)+", block), block
+
+
+@pytest.mark.parametrize("block", python_blocks())
+def test_python_blocks_run(block):
+    exec(compile(block, "documentation", "exec"), {})
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -40,23 +61,28 @@ def test_commands_of_a_page_run_in_order(page, tmp_path, monkeypatch, capfd):
     from villani_verify.cli import main
 
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "file.py").write_text(
-        "from villani_verify import Landscape\n\ndef landscape():\n"
-        "    return Landscape.from_function(lambda x: x.square().sum(), 2, weight_decay=0.1)\n"
-    )
+    files = [block for block in blocks(page, "python") if block.startswith(FILE)]
+    (tmp_path / "file.py").write_text(files[0] if files else SMALL_FILE)
     ran = 0
-    for command in page_commands(page):
+    for command in commands(page):
         words = shlex.split(command)
         if "pip" in words:
             continue  # the two installing commands are what continuous integration runs
+        variables = {}
+        while "=" in words[0]:
+            name, variables[name] = words.pop(0).split("=", 1)
+        for value in variables.values():
+            (tmp_path / value).mkdir(parents=True)
         if words[0] == "pytest":
             words[1] = str(ROOT / "properties" / "test_quadratic_growth.py")
-            subprocess.run([sys.executable, "-m", "pytest", *words[1:], "-n", "0", "-q"], check=True, cwd=tmp_path, timeout=300)
+            tests = [sys.executable, "-m", "pytest", *words[1:], "-n", "0", "-q"]
+            subprocess.run(tests, check=True, cwd=tmp_path, timeout=300, env=os.environ | variables)
         else:
             assert words[0] == "villani-verify"
+            assert not variables
             assert main(stand_in(words[1:])) == 0, capfd.readouterr().err
         ran += 1
-    assert ran or page.stem not in ("README", "command-line")
+    assert ran or not blocks(page, "sh")
 
 
 def stand_in(words: list[str]) -> list[str]:
@@ -68,9 +94,17 @@ def stand_in(words: list[str]) -> list[str]:
     return [*words, "--dataset", "embedded", "--tokenizer", "bytes", "--sequence-length", "32"]
 
 
-def test_the_readme_names_only_files_that_exist():
+def test_the_commands_page_names_all_commands_and_no_option_that_is_not_there():
+    page = (ROOT / "docs" / "command-line.md").read_text()
+    known = get_command(app).commands
+    assert set(re.findall(r"villani-verify ([a-z]+)", page)) == set(known)
+    options = {option for command in known.values() for p in command.params for option in p.opts}
+    assert set(re.findall(r"--[a-z][a-z-]*", page)) <= options | {"--help"}
+
+
+def test_pages_name_only_files_that_exist():
     for page in PAGES:
-        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
 
@@ -94,5 +128,5 @@ def test_nothing_is_left_of_the_machine_it_was_written_on():
     home = "/wo" + "rk/"
     for name in listed.stdout.split():
         path = ROOT / name
-        if path.suffix in {".py", ".md", ".toml", ".ini", ".txt", ".json", ".html", ".css", ""} and path.is_file():
+        if path.suffix in {".py", ".md", ".rst", ".css", ".toml", ".ini", ".txt", ".json", ".html", ""} and path.is_file():
             assert home not in path.read_text(errors="ignore"), name

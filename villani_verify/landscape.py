@@ -67,7 +67,7 @@ class Landscape:
 
         Args:
             fn: L, of a 1-D tensor of length `dimension`; must use torch operations only.
-            dimension: d.
+            dimension: `d`.
             weight_decay: λ, one number, or one for each name of `blocks` (patterns allowed).
             blocks: name → length, in order, if the numbers fall into named groups; default {"theta": d}.
             initial: θ₀, 1-D of length `dimension`, float64; default all ones / √d.
@@ -113,7 +113,7 @@ class Landscape:
             loss: `loss(module(inputs), targets)` → mean over the batch.
             batches: list of (inputs, targets).
             weight_decay: λ, one number, or one for each parameter name (patterns allowed).
-            no_decay: patterns of parameter names with λ = 0, such as "*.bias".
+            no_decay: patterns of parameter names with λ = 0, such as `*.bias`.
             weights: number of terms in each batch; default the number of targets that are not −100.
             name: for reports; default the module's class name.
             expected: known statuses, criterion name → status.
@@ -202,7 +202,7 @@ class Landscape:
 
     @property
     def decay_laplacian(self) -> float:
-        """Δ of the decay term, Σ_t λ_t d_t: exact, never estimated."""
+        """The Laplacian Σ_t λ_t d_t of the decay term, which is exact and never estimated."""
         return math.fsum(lam * self.initial[name].numel() for name, lam in self.decay.items())
 
     @property

@@ -31,7 +31,7 @@ class PsiMeasurement:
         points: one for each radius.
         temperatures: the s at which Ψ_s is reported.
         level: confidence of the intervals.
-        dimension: d.
+        dimension: `d`.
         engine: name of the engine.
         seconds: wall-clock time of all points.
         peak_memory_bytes: of the device, or of the process.
@@ -77,9 +77,9 @@ def psi(
     """Measure Ψ_s, ΔF and s* with intervals.
 
     Args:
-        landscape: F.
+        landscape: `F`.
         radii: norms to which θ₀ is scaled; none for θ₀ as it is.
-        temperatures: s.
+        temperatures: `s`.
         num_probes: ±1 probes for each point; by default exact up to 2,000 parameters and 16 probes above.
         target_relative_error: draw probes until the interval of ΔL is within ± this fraction, looks accounted for.
         seed: address of the probes.

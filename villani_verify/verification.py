@@ -123,7 +123,7 @@ def verify(
     """Check Villani's criteria on a landscape.
 
     Args:
-        landscape: F.
+        landscape: `F`.
         budget: "quick", "standard" or "thorough".
         seed: everything drawn follows from it.
         engine: "auto", "taylor", "reverse" or "forward-over-reverse".

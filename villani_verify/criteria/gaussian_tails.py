@@ -101,7 +101,7 @@ def log_ratio(losses: Sequence[float], temperature: float, level: float) -> tupl
 
     Args:
         losses: L at independent samples of the reference, at least two.
-        temperature: s.
+        temperature: `s`.
         level: confidence of the interval.
     """
     logs = torch.tensor(losses, dtype=torch.float64) * (-2 / temperature)

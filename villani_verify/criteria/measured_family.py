@@ -26,7 +26,7 @@ class MeasuredFamily:
 
     Attributes:
         family: where.
-        parameters: r.
+        parameters: `r`.
         points: what was measured at θ(r).
         seed: address of the probes.
         num_probes: for each point.

@@ -18,7 +18,7 @@ class HessianForm:
     """B = ∇²L(θ), on vectors that are all parameters one after the other; see `TraceForm`.
 
     Attributes:
-        size: d.
+        size: `d`.
         product_cost: 1, as a quadratic form is made from a product.
     """
 

@@ -107,7 +107,7 @@ class Parts:
     """K noise vectors, cut into the answers to the requests.
 
     Attributes:
-        count: K.
+        count: `K`.
         whole: parameter → (K, *its shape).
         rows: parameter → places, and rows (K, places, …).
         noise: (parameter, number of the batch) → (K, *shape).

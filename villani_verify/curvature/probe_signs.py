@@ -25,7 +25,7 @@ from torch import Tensor
 from villani_verify.curvature.probes import stacked_signs
 
 PATTERNS = 96
-"""G. Not a multiple of the usual widths of attention heads, whose features of one place may have to do with each other."""
+"""The number G of patterns, no multiple of the usual widths of attention heads, whose features of one place may be related."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class PatternedSigns:
         return self.at(torch.arange(self.rows.shape[1], device=self.rows.device))
 
     def at(self, places: Tensor) -> Tensor:
-        """Return some rows of V, shape (K, *shape of places, …)."""
+        """Return some rows of V, shape `(K, *shape of places, …)`."""
         signs = self.rows[:, places]
         return self.patterns[:, places % self.patterns.shape[1]] * signs.reshape(*signs.shape, *[1] * (self.patterns.dim() - 2))
 
@@ -94,7 +94,7 @@ def patterned_signs(
 
 
 def stacked_probes(name: str, shape: torch.Size | tuple[int, ...], *, seed: int, indices: Sequence[int], like: Tensor) -> Tensor:
-    """Return the signs of several probes for one tensor, shape (K, *shape), in the dtype and on the device of `like`."""
+    """Return the signs of several probes for one tensor, shape `(K, *shape)`, in the dtype and on the device of `like`."""
     patterned = patterned_signs(name, shape, seed=seed, indices=indices, like=like)
     return stacked_signs(name, shape, seed=seed, indices=indices, like=like) if patterned is None else patterned.dense()
 
@@ -107,7 +107,7 @@ def probe_signs(name: str, shape: torch.Size | tuple[int, ...], *, seed: int, in
 def rows_of_probes(
     name: str, shape: torch.Size | tuple[int, ...], places: Tensor, *, seed: int, indices: Sequence[int], like: Tensor
 ) -> Tensor:
-    """Return some rows of the signs of several probes for one tensor, shape (K, *shape of places, *shape[1:])."""
+    """Return some rows of the signs of several probes for one tensor, shape `(K, *shape of places, *shape[1:])`."""
     patterned = patterned_signs(name, shape, seed=seed, indices=indices, like=like)
     if patterned is None:
         return stacked_signs(name, shape, seed=seed, indices=indices, like=like)[:, places]

@@ -59,7 +59,7 @@ def signs(name: str, shape: torch.Size | tuple[int, ...], *, seed: int, index: i
 
 
 def stacked_signs(name: str, shape: torch.Size | tuple[int, ...], *, seed: int, indices: Sequence[int], like: Tensor) -> Tensor:
-    """Return the signs of several probes for one tensor, shape (K, *shape); see `signs`."""
+    """Return the signs of several probes for one tensor, shape `(K, *shape)`; see `signs`."""
     count = math.prod(shape)
     words = np.stack([_bit_generator("signs", seed, k, name).random_raw((count + 63) // 64) for k in indices])
     rows = torch.from_numpy(words.astype("<u8", copy=False).view("<i2")).to(like.device)

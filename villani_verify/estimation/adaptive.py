@@ -38,13 +38,13 @@ def laplacian_to_relative_error(
     method: str = "auto",
     max_samples: int = 10_000,
 ) -> Estimate:
-    """Draw samples until the interval of ΔL(θ) at `level` is at most ± `target`·|ΔL| wide.
+    """Draw samples until the interval of ΔL(θ) at `level` is at most ± `target · |ΔL|` wide.
 
     Args:
         landscape: gives L.
         point: θ.
         engine: computes samples, quadratic forms and products.
-        target: half-width over |value|, for instance 0.01.
+        target: half-width over `|value|`, for instance 0.01.
         seed: address of all that is drawn.
         level: confidence of the interval.
         method: "hutchinson"; "hutch++", with a subspace of at least 16 dimensions; "two-level", with rounded products where the

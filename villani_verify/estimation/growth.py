@@ -16,7 +16,7 @@ class GrowthFit:
     """y ≈ c r^p on each of several rays, with one p for all and a c for each.
 
     Attributes:
-        exponent: p.
+        exponent: `p`.
         standard_error: of p.
         degrees_of_freedom: number of points minus number of rays minus one.
         coefficient: median over the rays of c, in logarithms; at most e^700.

@@ -85,7 +85,7 @@ def grown(form: TraceForm, target: Target, *, seed: int, pilot: Sequence[float],
     """Grow a subspace for as long as that is predicted to save more than it costs.
 
     Args:
-        form: B.
+        form: `B`.
         target: what the estimate is for.
         seed: address of the sketches and pilots.
         pilot: samples without a subspace.

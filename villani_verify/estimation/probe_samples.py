@@ -34,7 +34,7 @@ class Subject:
 
     Attributes:
         landscape: its name.
-        dimension: d.
+        dimension: `d`.
         engine: its name; each engine has samples of its own variance.
         dtype: of the parameters.
         loss: L(θ), which differs where the point or the data does.

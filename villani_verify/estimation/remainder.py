@@ -22,7 +22,7 @@ class Expansion:
     """Taylor coefficients of g about one point of a line.
 
     Attributes:
-        at: t.
+        at: `t`.
         coefficients: c_0 … c_k, c_i = g^{(i)}(t)/i!.
     """
 
@@ -94,7 +94,7 @@ class RemainderFit:
     """How |g(a + h) − Σ_{i ≤ j} c_i h^i| falls with h.
 
     Attributes:
-        order: j.
+        order: `j`.
         steps: every h that was tried, from long to short.
         remainders: the remainder at each.
         slope: least-squares slope of log remainder against log h over the steps above the rounding floor; None if fewer than four.

@@ -17,7 +17,7 @@ from villani_verify.estimation.estimate import Estimate
 from villani_verify.estimation.student_t import student_t_quantile
 
 PILOT = 32
-"""Samples of a pilot: their spread is right to an eighth."""
+"""Samples of a pilot, whose spread is then right to an eighth."""
 _FEWEST = 10  # below ten the Student-t interval covers too rarely
 _FIRST_SHARE, _LATER_SHARES = 0.8, 0.2
 _MARGIN = 1.25  # more samples than the pilot says, as a second look costs more
@@ -31,7 +31,7 @@ class Target:
     """What is asked for.
 
     Attributes:
-        relative_error: half-width of the interval over |value|.
+        relative_error: half-width of the interval over `|value|`.
         level: confidence of the interval.
         max_samples: give up after so many; the interval is then wider than asked for, and says so by its width.
     """

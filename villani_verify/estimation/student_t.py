@@ -14,7 +14,7 @@ def student_t_cdf(x: float, degrees_of_freedom: int) -> float:
     """Return P(T ≤ x) for T with ν degrees of freedom.
 
     For integer ν the distribution function is a finite sum (Abramowitz and Stegun 1964, 26.7.3 and 26.7.4):
-    with φ = atan(x/√ν), A(x) = P(|T| ≤ x) is sin φ (1 + cos²φ/2 + (1·3)/(2·4) cos⁴φ + …) for even ν and
+    with φ = atan(x/√ν), A(x) = `P(|T| ≤ x)` is sin φ (1 + cos²φ/2 + (1·3)/(2·4) cos⁴φ + …) for even ν and
     (2/π)(φ + sin φ (cos φ + (2/3) cos³φ + …)) for odd ν, each with ⌊ν/2⌋ terms.
 
     Args:

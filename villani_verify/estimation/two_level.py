@@ -42,7 +42,7 @@ class TwoLevel:
         point: θ.
         exact: the engine whose samples have the mean ΔL.
         rounded: the engine of cheap samples of the same addresses.
-        per_difference: m.
+        per_difference: `m`.
     """
 
     landscape: Landscape

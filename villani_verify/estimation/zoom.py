@@ -121,7 +121,7 @@ class Flaw:
     Attributes:
         kind: "jump" or "blow-up".
         order: m, the lowest derivative that is broken.
-        left: a.
+        left: `a`.
         right: b; the flaw lies in [a, b].
         size: the jump of g^{(m)}, or its largest value seen.
         exponent: 0 for a jump; p if g^{(m)} grows like |t − t*|^{−p}.

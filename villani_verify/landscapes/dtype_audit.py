@@ -34,9 +34,9 @@ class DtypeAudit:
         dtype: the dtype that the parameters have, such as "float64".
         derivative: v·∇L(θ₀) by automatic differentiation.
         steps: the step lengths h, from long to short.
-        errors: |(L(θ₀+hv) − L(θ₀−hv))/2h − v·∇L| for each h.
+        errors: `|(L(θ₀+hv) − L(θ₀−hv))/2h − v·∇L|` for each h.
         allowed: the largest error at each h that truncation and rounding in `dtype` explain.
-        best_relative_error: smallest error divided by |v·∇L|.
+        best_relative_error: smallest error divided by `|v·∇L|`.
         passed: every error is within what is allowed.
     """
 
@@ -52,7 +52,7 @@ class DtypeAudit:
 def audit_dtype(landscape: Landscape, *, seed: int = 0) -> DtypeAudit:
     """Check by central differences that the loss is computed in the dtype of its parameters.
 
-    Along a random direction v of unit length, the central difference of L at step h differs from v·∇L by about
+    Along a random direction v of unit length, the central difference of L at step h differs from v·∇L by about::
 
         h² |L‴| / 6   (truncation)   +   eps (|L| + ‖θ₀ ∘ ∇L‖) / h   (rounding of L, and of θ₀ ± hv),
 

@@ -95,7 +95,7 @@ class Scaling:
 
     @property
     def label(self) -> str:
-        """Short name for figures: what is scaled and what is switched off, by the ends of the tensors' names."""
+        """Short name for figures, which says what is scaled and what is switched off, by the ends of the tensors' names."""
         scaled = " × ".join(_short(n) + (f"^{a}" if a != 1 else "") for n, a in self.exponents.items())
         off = f", {', '.join(map(_short, self.zeroed))} = 0" if self.zeroed else ""
         return f"scale {scaled}{off}" + (", from a stationary point" if self.settled else "")

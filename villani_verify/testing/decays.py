@@ -14,7 +14,7 @@ def redecayed(landscape: Landscape, weight_decay: float) -> Landscape:
     verdicts are not the ones it knows.
 
     Args:
-        landscape: F.
+        landscape: `F`.
         weight_decay: λ > 0.
     """
     if not any(landscape.decay.values()):

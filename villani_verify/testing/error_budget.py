@@ -14,7 +14,7 @@ FALSE_ALARMS = 1e-6
 """Probability that one run of the suite reports a failure of something that holds, by chance alone."""
 
 STATISTICAL_TESTS = 20
-"""At most so many tests decide by a probability: three modules with one each, on up to six landscapes."""
+"""At most so many tests decide by a probability (three modules with one each, on up to six landscapes)."""
 
 
 def error_share() -> float:
@@ -31,7 +31,7 @@ def level_of_each_of_two() -> float:
 
 
 def hutchinson_error_bound(frobenius: float, spectral: float, *, num_probes: int, error_probability: float) -> float:
-    """Return ε with P(|mean of v_kᵀHv_k − tr H| ≥ ε) ≤ `error_probability`, for independent ±1 probes.
+    """Return ε with `P(|mean of v_kᵀHv_k − tr H| ≥ ε)` ≤ `error_probability`, for independent ±1 probes.
 
     Cortinovis and Kressner (2021), "On randomized trace estimates for indefinite matrices", theorem 1: the probability
     is at most 2 exp(−N ε²/(8‖B‖_F² + 8 ε‖B‖₂)) with B = H − diag(H) symmetric. This holds for every N: no sample
@@ -40,7 +40,7 @@ def hutchinson_error_bound(frobenius: float, spectral: float, *, num_probes: int
     Args:
         frobenius: ‖B‖_F.
         spectral: ‖B‖₂, or a larger number such as ‖B‖_F.
-        num_probes: N.
+        num_probes: `N`.
         error_probability: at most this.
     """
     log = math.log(2 / error_probability)

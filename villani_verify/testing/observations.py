@@ -60,7 +60,7 @@ def aim_high(number: float, what: str) -> None:
 
 
 def aim_for_ratio(numerator: float, denominator: float, what: str) -> None:
-    """Lead the search to examples where log₁₀ |numerator / denominator| is large.
+    """Lead the search to examples where log₁₀ `|numerator / denominator|` is large.
 
     Args:
         numerator: for instance a discrepancy.

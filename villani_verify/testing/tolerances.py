@@ -13,7 +13,7 @@ from villani_verify.errors import RequestError
 
 @dataclass(frozen=True)
 class Tolerance:
-    """|a − b| ≤ atol + rtol · scale counts as equal.
+    """Numbers with `|a − b| ≤ atol + rtol · scale` count as equal.
 
     Attributes:
         rtol: relative to the largest term that went into the numbers.

@@ -36,7 +36,7 @@ class CollapsedJet(Jet):
         first: a_1, of shape (K, *S), or not yet made.
         second: (G, *S), the sums of a_2 over each group; None for zero.
         stored_second: the same, perhaps in a compact form.
-        groups: G.
+        groups: `G`.
     """
 
     __slots__ = ("_value", "first", "groups", "stored_second")

@@ -50,7 +50,7 @@ class PatternedProducts:
 
     Attributes:
         x: (K, T, features).
-        signs: V.
+        signs: `V`.
     """
 
     x: Tensor

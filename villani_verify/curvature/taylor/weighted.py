@@ -50,7 +50,7 @@ class Adjoints:
 
         Args:
             probe: (name, parameter) ↦ its directions.
-            count: K.
+            count: `K`.
             sampled: whether terms of mean zero are left out.
             rounding: dtype of the factors of the products that these leave.
         """
@@ -65,7 +65,7 @@ class Adjoints:
 
         Args:
             parameter: name → `CollapsedJet` of that many lines and groups, at the same θ.
-            count: K.
+            count: `K`.
             differentiable: whether reverse mode may go back to the lines' directions.
         """
         totals: list[Tensor] = []

@@ -92,7 +92,7 @@ def analytic_entry(
         loss: L ≥ 0, from a 1-D tensor of length `dimension` to a scalar tensor.
         gradient: ∇L, from such a tensor to a tensor like it.
         laplacian: ΔL, from such a tensor to a number.
-        dimension: d.
+        dimension: `d`.
         weight_decay: the default λ.
         reason: the proof of the verdicts, for every weight decay of the default's sign.
         refuted: the criteria that fail; the others hold.

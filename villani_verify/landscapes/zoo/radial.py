@@ -15,7 +15,7 @@ class Radial:
     """L(θ) = f(u) with u = ‖θ‖², so that ∇L = 2f'(u)θ and ΔL = 2d f'(u) + 4u f''(u).
 
     Attributes:
-        value: f.
+        value: `f`.
         first: f'.
         second: f''.
     """
