@@ -9,6 +9,7 @@ from villani_verify.errors import RequestError
 from villani_verify.landscape import Landscape
 from villani_verify.landscapes.zoo import zoo_entry
 from villani_verify.points import squared_norm
+from villani_verify.search import draw
 from villani_verify.search.draw import draw_families, draw_scaling, draw_symmetric, freest_scaling, tensor_blocks
 from villani_verify.search.families import Ray, Scaling
 
@@ -152,3 +153,22 @@ def test_all_that_feeds_only_what_is_off_is_scaled(tiny: Landscape) -> None:
     assert family.settled == 7
     assert set(family.exponents.values()) == {1}
     assert freest_scaling(blocks_landscape(), ("out",), settled=7, seed=0) is None
+
+
+def test_a_symmetry_in_which_all_grows_keeps_its_direction_and_its_exponents(monkeypatch: pytest.MonkeyPatch) -> None:
+    grows = [{"h.0.a": 2, "h.0.b": 1}, {"h.0.b": 3}]
+    monkeypatch.setattr(draw, "scaling_symmetries", lambda *args, **kwargs: grows)
+    families = [f for seed in range(20) for f in draw_symmetric(blocks_landscape(), 4, seed=seed)]
+    assert {tuple(f.exponents.items()) for f in families} >= {(("h.0.a", 2), ("h.0.b", 1)), (("h.0.b", 3),)}
+    assert all(min(f.exponents.values()) > 0 for f in families)
+    family = freest_scaling(blocks_landscape(), ("h.0.a",), settled=7, seed=0)
+    assert family is not None
+    assert family.exponents == {"h.0.a": 2, "h.0.b": 3}
+
+
+def test_of_a_balance_either_side_may_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(draw, "scaling_symmetries", lambda *args, **kwargs: [{"h.0.a": 1, "h.0.b": -1}])
+    families = [f for seed in range(20) for f in draw_symmetric(blocks_landscape(), 4, seed=seed)]
+    assert {f.exponents["h.0.a"] for f in families} == {1, -1}
+    # What shrinks with something grows too, but is not free.
+    assert freest_scaling(blocks_landscape(), ("h.0.a",), settled=7, seed=0) is None

@@ -9,7 +9,7 @@ from torch import Tensor
 from villani_verify.curvature.exact import exact_scan
 from villani_verify.landscape import Landscape
 from villani_verify.search.scan import log_spaced
-from villani_verify.search.shells import Descents, descend_in_shells
+from villani_verify.search.shells import Descents, _objectives, descend_in_shells
 
 
 def bowl() -> Landscape:
@@ -78,3 +78,15 @@ def test_the_seed_decides() -> None:
     assert c is not None
     assert torch.equal(a.points, b.points)
     assert not torch.equal(a.points, c.points)
+
+
+def test_descents_go_from_negative_curvature_to_positive() -> None:
+    # ∇F = 1 at x = 1/c, where the curvature is c: s* is infinite for c ≤ 0, and 1/c above.
+    scores = []
+    for c in (-100.0, -10.0, -1.0, 0.5, 1.0, 10.0, 100.0):
+        parabola = Landscape.from_function(lambda t, c=c: 1e6 + 0.5 * c * t.square().sum(), 1)
+        score, s = (float(x) for x in _objectives(parabola)[1](torch.tensor([1 / c], dtype=torch.float64)))
+        assert s == (math.inf if c < 0 else pytest.approx(1 / c))
+        scores.append(score)
+    assert scores == sorted(scores, reverse=True)
+    assert scores[-1] == pytest.approx(math.log(0.01), abs=1e-6)
