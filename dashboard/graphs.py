@@ -1,4 +1,4 @@
-"""asv's own pages, made to work without a network: they ask five servers for libraries, which are here in `vendor/`."""
+"""asv's own pages, made to work without a network: they ask three servers for libraries, which are here in `vendor/`."""
 
 from __future__ import annotations
 

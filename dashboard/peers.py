@@ -11,8 +11,10 @@ from villani_verify.report.numbers import counted
 
 OWN = "taylor"
 """The contender that the others are held against: this package's forms by its default engine."""
+UNIT = "forward pass"
+"""No contender: what the others are set against."""
 PEERS = ("curvlinops", "PyHessian", "hessian-eigenthings")
-"""The contenders that are other packages; what else is in a file is this package's, or the forward pass."""
+"""The contenders that are other packages; what else is in a file is this package's."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,13 @@ class Contender:
     memory_bytes: float | None
     relative_error: float | None
     failure: str | None
+
+    @property
+    def label(self) -> str:
+        """What a reader who does not know this package calls it."""
+        if self.name in (*PEERS, UNIT):
+            return self.name
+        return f"villani-verify, {self.name}"
 
 
 @dataclass(frozen=True)

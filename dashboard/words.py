@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from dashboard.speed import SPAN, Speed
+from villani_verify.criteria import CRITERION_NAMES
 from villani_verify.report.numbers import show
 
 DEVICES = {"cpu": "CPU", "cuda": "GPU"}
 """Name of a device in the benchmarks → what a person calls it."""
+CRITERIA = dict(zip(CRITERION_NAMES, ("smooth", "growth", "tails", "rays", "uniform"), strict=True))
+"""Criterion → a heading for a narrow column."""
 _UNCHANGED = 0.01
 """Smaller changes than this are not worth a word."""
 
@@ -20,8 +23,8 @@ def day(instant: datetime) -> str:
 
 
 def minute(instant: datetime) -> str:
-    """Return such as "5 November 2026, 04:10 UTC"."""
-    return f"{day(instant)}, {instant:%H:%M} UTC"
+    """Return such as "5 Nov 2026, 04:10 UTC"."""
+    return f"{instant.day} {instant:%b %Y, %H:%M} UTC"
 
 
 def change(ratio: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 import json
 import math
@@ -85,9 +86,14 @@ class Bench:
         }  # fmt: skip
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def now() -> datetime:
     return NOW
+
+
+@pytest.fixture(scope="session")
+def bench_in() -> Callable[[Path], Bench]:
+    return Bench
 
 
 @pytest.fixture
@@ -108,11 +114,10 @@ def series() -> Callable[..., Series]:
     return make
 
 
-@pytest.fixture
-def nightly_folder(tmp_path: Path) -> Callable[..., Path]:
-    def write(verdicts: Mapping[str, Any] | None = None, **changes: Any) -> Path:
+@pytest.fixture(scope="session")
+def write_nightly() -> Callable[..., Path]:
+    def write(folder: Path, verdicts: Mapping[str, Any] | None = None, **changes: Any) -> Path:
         """`verdicts`: name of a file in verdicts/ → results."""
-        folder = tmp_path / "nightly"
         (folder / "verdicts").mkdir(parents=True, exist_ok=True)
         run = {
             "schema_version": 1, "commit": "b" * 40, "started": "2026-11-26T02:00:00+00:00", "finished": "2026-11-26T05:00:00Z",
@@ -129,13 +134,18 @@ def nightly_folder(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
+@pytest.fixture
+def nightly_folder(write_nightly: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
+    return functools.partial(write_nightly, tmp_path / "nightly")
+
+
 @pytest.fixture(scope="session")
 def real_results() -> dict[str, Any]:
     bowl = Landscape.from_function(lambda theta: (theta**2).sum(), 2, weight_decay=0.1, name="bowl")
     return dict(json.loads(json.dumps(verify(bowl, seed=0).as_dict())))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def results_of(real_results: dict[str, Any]) -> Callable[..., dict[str, Any]]:
     def change(name: str = "bowl", **criteria: tuple[str, str | None, bool]) -> dict[str, Any]:
         """Real results under another name; each named criterion gets this status, expectation and agreement."""
@@ -149,7 +159,12 @@ def results_of(real_results: dict[str, Any]) -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture
-def comparison() -> dict[str, Any]:
+def comparison(real_comparison: dict[str, Any]) -> dict[str, Any]:
+    return copy.deepcopy(real_comparison)
+
+
+@pytest.fixture(scope="session")
+def real_comparison() -> dict[str, Any]:
     """As asv_bench/peers/compare.py writes it; the rows of single rounds are left out."""
     return {
         "about": {"torch": "2.13.0", "threads": 2, "system": "Linux", "measured": "2026-11-20T10:00:00+00:00"},
@@ -164,16 +179,14 @@ def comparison() -> dict[str, Any]:
     }  # fmt: skip
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Callable[..., list[str]]:
-    """Makes a repository with a commit for each subject, and returns their hashes."""
-
-    def make(*subjects: str) -> list[str]:
-        folder = tmp_path / "repository"
+@pytest.fixture(scope="session")
+def make_repository() -> Callable[..., list[str]]:
+    def make(folder: Path, *subjects: str) -> list[str]:
+        """Make a repository with a commit for each subject, and return their hashes."""
         folder.mkdir(exist_ok=True)
         who = ("-c", "user.name=test", "-c", "user.email=test@example.org")
         git = ["git", *who, "-C", str(folder)]
-        subprocess.run([*git, "init", "-q"], check=True)
+        subprocess.run([*git, "init", "-q", "-b", "main"], check=True)
         hashes = []
         for subject in subjects:
             subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", subject], check=True)
@@ -182,3 +195,8 @@ def repository(tmp_path: Path) -> Callable[..., list[str]]:
         return hashes
 
     return make
+
+
+@pytest.fixture
+def repository(make_repository: Callable[..., list[str]], tmp_path: Path) -> Callable[..., list[str]]:
+    return functools.partial(make_repository, tmp_path / "repository")

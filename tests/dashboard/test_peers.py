@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.peers import OWN, PEERS, read_peers
+from dashboard.peers import OWN, PEERS, UNIT, read_peers
 from villani_verify.errors import RequestError
 
 
@@ -27,6 +27,7 @@ def test_a_comparison_comes_back(write: Callable[..., Path], comparison: dict[st
     assert found.measured == datetime(2026, 11, 20, 10, tzinfo=UTC)
     assert found.setting == "gpt-neo-small, 1 × 32 tokens, cpu, torch 2.13.0, 2 threads"
     assert [c.name for c in found.contenders] == list(comparison["table"])
+    assert [c.label for c in found.contenders] == ["forward pass", "villani-verify, taylor", "curvlinops", "PyHessian"]
     for c in found.contenders:
         row = comparison["table"][c.name]
         assert (c.seconds, c.memory_bytes) == (row.get("seconds_per_probe"), row.get("peak_memory_bytes"))
@@ -82,4 +83,4 @@ def test_the_contenders_have_the_names_that_the_comparison_gives_them(monkeypatc
     monkeypatch.syspath_prepend(str(root / "asv_bench" / "peers"))
     import contenders
 
-    assert {OWN, *PEERS} <= set(contenders.CONTENDERS)
+    assert {OWN, UNIT, *PEERS} <= set(contenders.CONTENDERS)

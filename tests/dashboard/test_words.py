@@ -12,7 +12,7 @@ from dashboard.speed import speeds
 
 def test_dates() -> None:
     assert words.day(datetime(2026, 11, 5, 4, 7)) == "5 November 2026"
-    assert words.minute(datetime(2026, 11, 5, 4, 7)) == "5 November 2026, 04:07 UTC"
+    assert words.minute(datetime(2026, 11, 5, 4, 7)) == "5 Nov 2026, 04:07 UTC"
 
 
 @pytest.mark.parametrize(
