@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except VillaniError as e:
         print(f"{PROGRAM}: error: {one_line(e)}", file=sys.stderr)
         return 2
-    print(f"{inputs.summary().sentence}\n{path}")
+    print(f"{inputs.summary.sentence}\n{path}")
     return 0
 
 
@@ -66,7 +66,7 @@ def _read(options: argparse.Namespace) -> Inputs:
             check_folder(getattr(options, name), f"--{name}")
     peers = options.peers or options.results / "peers"
     return Inputs(
-        history=read_history(options.results, aside=peers),
+        history=read_history(options.results, aside=[peers, options.nightly] if options.nightly else [peers]),
         commits=Commits(options.repository),
         nightly=read_nightly(options.nightly) if options.nightly else None,
         verdicts=read_verdicts(options.nightly) if options.nightly else (),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from villani_verify.errors import RequestError
@@ -21,7 +21,6 @@ class Commits:
     """
 
     repository: Path
-    _subjects: dict[str, str | None] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         if self._git("rev-parse", "--git-dir") is None:
@@ -31,9 +30,7 @@ class Commits:
 
     def subject(self, commit: str) -> str | None:
         """Return the first line of a commit's message; None if the repository does not have the commit."""
-        if commit not in self._subjects:
-            self._subjects[commit] = self._git("show", "--no-patch", "--format=%s", "--end-of-options", commit)
-        return self._subjects[commit]
+        return self._git("show", "--no-patch", "--format=%s", "--end-of-options", commit)
 
     def num_between(self, before: str, after: str) -> int | None:
         """Return the number of commits that `after` has and `before` has not; None if the repository lacks one of the two."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,12 +95,12 @@ class History:
         return max(p.measured for s in self.series for p in s.measured)
 
 
-def read_history(folder: Path, *, aside: Path | None = None) -> History:
+def read_history(folder: Path, *, aside: Sequence[Path] = ()) -> History:
     """Read asv's folder of results, through asv.
 
     Args:
         folder: asv's `results_dir`.
-        aside: a folder that may lie in it and holds other files.
+        aside: folders that may lie in it and hold other files.
 
     Raises:
         RequestError: if it holds no value, or a file that asv cannot read.
@@ -136,10 +136,9 @@ def _benchmarks(folder: Path) -> Mapping[str, Any]:
         raise _unreadable(folder / _BENCHMARKS, e) from e
 
 
-def _files(folder: Path, aside: Path | None) -> Iterator[tuple[Path, str]]:
+def _files(folder: Path, aside: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     paths = sorted(p for p in folder.rglob("*.json") if p.name not in (_MACHINE, _BENCHMARKS))
-    if aside is not None:
-        paths = [p for p in paths if not p.resolve().is_relative_to(aside.resolve())]
+    paths = [p for p in paths if not any(p.resolve().is_relative_to(other.resolve()) for other in aside)]
     named: dict[Path, str] = {}
     for parent in dict.fromkeys(p.parent for p in paths):
         # asv only warns of a folder that does not describe its machine; its results would be lost without a word.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
@@ -14,7 +15,7 @@ from dashboard.history import History
 from dashboard.nightly import Nightly
 from dashboard.peers import Comparison
 from dashboard.regressions import LONG_ENOUGH, Regressions, find_regressions
-from dashboard.sparkline import HEIGHT, WIDTH, sparkline
+from dashboard.sparkline import HEIGHT, WIDTH, Sparkline, sparkline
 from dashboard.speed import Speed, headlines, per_second, speeds
 from dashboard.summary import Summary, summarise
 from dashboard.verdicts import Row, count_as_expected
@@ -46,13 +47,15 @@ class Inputs:
     comparisons: tuple[Comparison, ...] = ()
     has_graphs: bool = False
 
+    @cached_property
     def regressions(self) -> Regressions:
-        """Return what became slower or larger."""
+        """What became slower or larger."""
         return find_regressions(self.history)
 
+    @property
     def summary(self) -> Summary:
-        """Return the answer in one sentence."""
-        return summarise(self.history, self.regressions(), self.nightly, self.verdicts)
+        """The answer in one sentence."""
+        return summarise(self.history, self.regressions, self.nightly, self.verdicts)
 
 
 def render_page(inputs: Inputs, now: datetime) -> str:
@@ -72,13 +75,13 @@ def render_page(inputs: Inputs, now: datetime) -> str:
         inputs=inputs,
         now=now,
         words=words,
-        summary=inputs.summary(),
+        summary=inputs.summary,
         newest=inputs.history.newest,
         speeds=[(s, _line(s)) for s in first],
         other_speeds=[s for s in found if s not in first],
         has_gpu=any(s.device == GPU for s in found),
         failed=[s for s in inputs.history.series if s.failed],
-        regressions=inputs.regressions(),
+        regressions=inputs.regressions,
         long_enough=LONG_ENOUGH,
         counts=_counts(inputs.verdicts),
         as_expected=count_as_expected(inputs.verdicts),
@@ -96,7 +99,7 @@ def render_page(inputs: Inputs, now: datetime) -> str:
     )
 
 
-def _line(speed: Speed) -> object:
+def _line(speed: Speed) -> Sparkline:
     return sparkline([(p.committed, per_second(p)) for p in speed.series.measured])
 
 

@@ -33,12 +33,12 @@ def test_values_come_back_with_their_commits_and_dates(bench: Any, now: datetime
 
 def test_points_are_in_the_order_of_commits_whatever_the_order_of_measuring(bench: Any, now: datetime) -> None:
     for commit, days, value in (("1" * 40, 1, 0.1), ("3" * 40, 3, 0.3), ("2" * 40, 2, 0.2)):
-        bench.run({bench.probe: {bench.tiny: value}}, commit=commit, days_ago=days, measured=now - timedelta(hours=value * 10))
+        bench.run({bench.probe: {bench.tiny: value}}, commit=commit, days_ago=days, measured=now + timedelta(hours=days))
     assert [p.value for p in only(read_history(bench.folder)).points] == [0.3, 0.2, 0.1]
 
 
 def test_of_several_measurements_of_a_commit_the_latest_counts(bench: Any, now: datetime) -> None:
-    for environment, hours, value in (("one", 3, 0.3), ("two", 1, 0.1), ("three", 2, 0.2)):
+    for environment, hours, value in (("a", 3, 0.3), ("b", 1, 0.1), ("c", 2, 0.2)):
         measured = now - timedelta(hours=hours)
         bench.run({bench.probe: {bench.tiny: value}}, days_ago=9, measured=measured, environment=environment)
     assert [p.value for p in only(read_history(bench.folder)).points] == [0.1]
@@ -53,6 +53,8 @@ def test_a_skip_is_no_point_and_a_failure_is_one_without_a_value(bench: Any) -> 
     assert tiny.failed
     assert [p.value for p in small.points] == [0.2]
     assert not small.failed
+    bench.run({bench.probe: {bench.tiny: 0.3}}, commit="3" * 40)
+    assert [s.failed for s in read_history(bench.folder).series] == [False, False]
 
 
 def test_a_benchmark_that_failed_altogether_has_failed_everywhere(bench: Any) -> None:
@@ -88,12 +90,12 @@ def test_results_of_another_code_are_counted_and_left_out(bench: Any) -> None:
     assert history.num_set_aside == 2
 
 
-def test_other_files_may_lie_in_a_folder_that_is_named(bench: Any) -> None:
+def test_other_files_may_lie_in_folders_that_are_named(bench: Any) -> None:
     bench.run({bench.probe: {bench.tiny: 1.0}})
     peers = bench.folder / "peers"
     peers.mkdir()
     (peers / "here.json").write_text("{}")
-    assert only(read_history(bench.folder, aside=peers)).measured
+    assert only(read_history(bench.folder, aside=[peers])).measured
     with pytest.raises(RequestError, match=r"machine\.json'.*cannot be read"):
         read_history(bench.folder)
 

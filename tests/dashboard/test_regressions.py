@@ -55,6 +55,7 @@ def test_failures_do_not_shift_the_commits(series: Callable[..., Series]) -> Non
     made = series(*noisy(1.0, 3), None, *noisy(1.0, 3), None, *noisy(2.0, 3), None)
     (step,) = find_regressions(history(made)).found
     assert (step.before, step.after) == (made.points[6], made.points[8])
+    assert step.num_after == 3
 
 
 def test_short_series_are_counted_and_not_judged(series: Callable[..., Series]) -> None:
