@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from dashboard.regressions import THRESHOLD
 from dashboard.speed import SPAN, Speed
 from villani_verify.criteria import CRITERION_NAMES
 from villani_verify.report.numbers import show
@@ -34,6 +35,13 @@ def change(ratio: float) -> str:
     if ratio >= 2:
         return f"{show(ratio, 2)} times as fast as"
     return f"{abs(ratio - 1):.0%} {'faster' if ratio > 1 else 'slower'} than".replace("%", "\u00a0%")
+
+
+def tone(ratio: float) -> str:
+    """Return "good", "bad" or "even" for a change of speed: as many per cent count as make a regression."""
+    if ratio <= 1 - THRESHOLD:
+        return "bad"
+    return "good" if ratio >= 1 + THRESHOLD else "even"
 
 
 def compared_with(speed: Speed, now: datetime) -> str:

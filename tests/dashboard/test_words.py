@@ -32,6 +32,11 @@ def test_changes(ratio: float, text: str) -> None:
     assert words.change(ratio) == text
 
 
+@pytest.mark.parametrize(("ratio", "tone"), [(0.94, "bad"), (0.96, "even"), (1.0, "even"), (1.04, "even"), (1.06, "good")])
+def test_tones(ratio: float, tone: str) -> None:
+    assert words.tone(ratio) == tone
+
+
 @pytest.mark.parametrize(("days", "text"), [(30, "30 days ago"), (45, "45 days ago"), (29, "at the first result")])
 def test_what_a_speed_is_compared_with(series: Callable[..., Series], now: datetime, days: int, text: str) -> None:
     (speed,) = speeds(History((series(1.0, 2.0, days=days),), {}, 0), now)
