@@ -21,6 +21,7 @@ def test_dates() -> None:
         (1.0, "as fast as"),
         (1.0099, "as fast as"),
         (0.9901, "as fast as"),
+        (1.02, "2\u00a0% faster than"),
         (1.07, "7\u00a0% faster than"),
         (0.93, "7\u00a0% slower than"),
         (1.99, "99\u00a0% faster than"),

@@ -78,8 +78,12 @@ def site(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
     for night, commit in enumerate(hashes):
         measure(bench, commit, night, now)
     site.newest = now
-    names = {"unexpected": (("refuted", "supported", False),), "bowl": (), "a-name-that-is-as-long-as-they-come-in-the-zoo": ()}
-    verdicts = {name: get("results_of")(name, **dict(zip(("smoothness",), v, strict=False))) for name, v in names.items()}
+    smoothness = {
+        "unexpected": ("refuted", "supported", False),
+        "kinked": ("refuted", "refuted", True),
+        "a-name-that-is-as-long-as-they-come-in-the-zoo": ("supported", "supported", True),
+    }
+    verdicts = {name: get("results_of")(name, smoothness=verdict) for name, verdict in smoothness.items()}
     get("write_nightly")(site.nightly, verdicts, commit=hashes[-1], finished=now.isoformat())
     site.peers.mkdir()
     (site.peers / "ci.json").write_text(json.dumps(get("real_comparison")))
