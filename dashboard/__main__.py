@@ -38,7 +38,7 @@ def _parser() -> _Parser:
         ("results", True, "asv's results_dir"),
         ("out", True, "where the page goes; replaces an older one"),
         ("nightly", False, "of the last nightly run: nightly.json and verdicts/*.json"),
-        ("peers", False, "files of asv_bench/peers/compare.py --json, one for each machine; default peers/ in the results"),
+        ("peers", False, "files of asv_bench/peers/compare.py --json, one for each machine"),
         ("history", False, "asv's html_dir, after asv publish; a copy goes to history/ beside the page"),
     ):
         parser.add_argument(f"--{name}", type=Path, required=required, metavar="DIR", help=text)
@@ -64,13 +64,13 @@ def _read(options: argparse.Namespace) -> Inputs:
     for name in ("nightly", "peers", "history"):
         if getattr(options, name) is not None:
             check_folder(getattr(options, name), f"--{name}")
-    peers = options.peers or options.results / "peers"
+    others = [folder for folder in (options.peers, options.nightly) if folder]
     return Inputs(
-        history=read_history(options.results, aside=[peers, options.nightly] if options.nightly else [peers]),
+        history=read_history(options.results, aside=others),
         commits=Commits(options.repository),
         nightly=read_nightly(options.nightly) if options.nightly else None,
         verdicts=read_verdicts(options.nightly) if options.nightly else (),
-        comparisons=read_peers(peers),
+        comparisons=read_peers(options.peers) if options.peers else (),
         has_graphs=options.history is not None,
     )
 

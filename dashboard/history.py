@@ -70,8 +70,9 @@ class Series:
 
     @property
     def label(self) -> str:
-        """Such as "seconds per probe (gpt-neo-tiny, taylor, cpu)"."""
-        name = self.benchmark.rsplit(".", 1)[-1].removeprefix("track_").replace("_", " ")
+        """Such as "HutchinsonTime, seconds per probe (gpt-neo-tiny, taylor, cpu, float32)"."""
+        topic, _, quantity = self.benchmark.rpartition(".")
+        name = f"{topic.rpartition('.')[-1]}, {quantity.removeprefix('track_').replace('_', ' ')}"
         return f"{name} ({', '.join(self.parameters.values())})" if self.parameters else name
 
 

@@ -8,14 +8,15 @@ from datetime import datetime, timedelta
 from dashboard.history import History, Point, Series
 from villani_verify.errors import RequestError
 
-ENGINE = "taylor"
-"""The default engine, by which a machine is judged."""
+ENGINE, DTYPE = "taylor", "float32"
+"""The defaults, by which a machine is judged."""
 SPAN = timedelta(days=30)
 _BENCHMARKS = {
     "hutchinson.HutchinsonTime.track_seconds_per_probe": "quadratic forms",
     "hutchinson.HutchinsonTime.track_seconds_per_sample": "samples of the Laplacian",
 }
 """asv's name → what is computed with a probe."""
+_PARAMETERS = {"landscape", "engine", "device", "dtype"}
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,14 @@ class Speed:
         return self.series.parameters["device"]
 
     @property
+    def dtype(self) -> str:
+        """Such as "float32"."""
+        return self.series.parameters["dtype"]
+
+    @property
     def key(self) -> str:
         """A name of this speed that no other on the page has."""
-        return f"{self.machine}/{self.device}/{self.landscape}/{self.engine}/{self.what}"
+        return f"{self.machine}/{self.device}/{self.landscape}/{self.engine}/{self.dtype}/{self.what}"
 
     @property
     def change(self) -> float | None:
@@ -83,21 +89,28 @@ def speeds(history: History, now: datetime) -> tuple[Speed, ...]:
     Args:
         history: what asv measured.
         now: from which thirty days are counted back.
+
+    Raises:
+        RequestError: if the benchmarks are not those of this checkout.
     """
     found = []
     for series in history.series:
         points = series.measured
         if series.benchmark in _BENCHMARKS and points:
+            if missing := _PARAMETERS - set(series.parameters):
+                raise RequestError(
+                    f"results: {series.benchmark} has no parameter {min(missing)!r}; measure with the asv_bench of this checkout"
+                )
             earlier = [p for p in points[:-1] if p.committed <= now - SPAN] or list(points[:1] if points[1:] else ())
             found.append(Speed(series, _BENCHMARKS[series.benchmark], points[-1], earlier[-1] if earlier else None))
     return tuple(found)
 
 
 def headlines(found: tuple[Speed, ...]) -> tuple[Speed, ...]:
-    """Return one speed for each machine and device: quadratic forms by the default engine on the largest landscape.
+    """Return one speed for each machine and device: quadratic forms by the default engine, in float32, on the largest landscape.
 
     The last in the benchmark's own order of landscapes is the largest.
     """
     forms = next(iter(_BENCHMARKS.values()))
-    best = {(s.machine, s.device): s for s in found if s.engine == ENGINE and s.what == forms}
+    best = {(s.machine, s.device): s for s in found if (s.engine, s.dtype, s.what) == (ENGINE, DTYPE, forms)}
     return tuple(best.values())

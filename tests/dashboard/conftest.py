@@ -27,13 +27,14 @@ from villani_verify import Landscape, verify
 NOW = datetime(2026, 11, 26, 6, 0, tzinfo=UTC)
 PROBE = "hutchinson.HutchinsonTime.track_seconds_per_probe"
 SAMPLE = "hutchinson.HutchinsonTime.track_seconds_per_sample"
-MEMORY = "hutchinson.HutchinsonMemory.track_peak_memory_bytes"
+MEMORY = "hutchinson.HutchinsonMemory.track_peak_host_bytes"
 LANDSCAPES, ENGINES, DEVICES = ("gpt-neo-tiny", "gpt-neo-small", "gpt-neo-125m"), ("taylor", "reverse"), ("cpu", "cuda")
-CHOICES = list(itertools.product(LANDSCAPES, ENGINES, DEVICES))
+DTYPES = ("float32", "float64")
+CHOICES = list(itertools.product(LANDSCAPES, ENGINES, DEVICES, DTYPES))
 TINY = ("gpt-neo-tiny", "taylor", "cpu")
 
-Values = Mapping[tuple[str, str, str], float | None]
-"""Choice of landscape, engine and device → value; None for a failure. What is left out was skipped."""
+Values = Mapping[tuple[str, ...], float | None]
+"""Choice of landscape, engine, device and, unless it is float32, dtype → value, None for a failure; others were skipped."""
 
 
 def ago(days: float) -> datetime:
@@ -69,7 +70,8 @@ class Bench:
         date = int(ago(days_ago).timestamp() * 1000)
         results = Results({"machine": machine, "python": "3.11"}, {}, commit, date, "3.11", environment, {})
         for name, chosen in values.items():
-            found = [chosen.get(c, math.nan) for c in CHOICES]
+            complete = {(*c, "float32")[:4]: v for c, v in chosen.items()}
+            found = [complete.get(c, math.nan) for c in CHOICES]
             nothing = [None] * len(found)
             outcome = BenchmarkResult(found, nothing, nothing, 0, "", None)
             benchmark = self.benchmarks[name] | {"version": version}
@@ -81,8 +83,8 @@ class Bench:
         return {
             "name": name, "code": "", "type": "track", "version": "1", "timeout": 60.0,
             "unit": "bytes" if name == MEMORY else "seconds",
-            "param_names": ["landscape", "engine", "device"],
-            "params": [[repr(v) for v in values] for values in (LANDSCAPES, ENGINES, DEVICES)],
+            "param_names": ["landscape", "engine", "device", "dtype"],
+            "params": [[repr(v) for v in values] for values in (LANDSCAPES, ENGINES, DEVICES, DTYPES)],
         }  # fmt: skip
 
 
@@ -109,7 +111,13 @@ def series() -> Callable[..., Series]:
         for index, value in enumerate(values):
             date = ago(days * (len(values) - 1 - index))
             points.append(Point(f"{index:040x}", date, date, value))
-        return Series(benchmark, unit, machine, dict(zip(("landscape", "engine", "device"), TINY, strict=True)), tuple(points))
+        return Series(
+            benchmark,
+            unit,
+            machine,
+            dict(zip(("landscape", "engine", "device", "dtype"), (*TINY, "float32"), strict=True)),
+            tuple(points),
+        )
 
     return make
 

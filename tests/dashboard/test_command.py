@@ -33,7 +33,7 @@ def test_it_writes_the_page_and_says_what_it_says(
     (peers / "here.json").write_text(json.dumps(comparison))
     nightly = Path(options["--results"]) / "nightly"
     nightly_folder({"bowl": results_of()}).rename(nightly)
-    assert main(words(options | {"--nightly": str(nightly)})) == 0
+    assert main(words(options | {"--nightly": str(nightly), "--peers": str(peers)})) == 0
     sentence, path = capsys.readouterr().out.splitlines()
     page = Path(path).read_text()
     assert path == str(Path(options["--out"]) / "index.html")

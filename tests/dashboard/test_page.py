@@ -63,7 +63,7 @@ def test_missing_parts_are_said(bench: Any, commits: Commits, now: datetime) -> 
         "Nothing is known to be wrong, but not everything is known: there is no nightly run;",
     ):
         assert sentence in page.text, sentence
-    assert page.values["speed/now/here/cpu/gpt-neo-tiny/taylor/quadratic forms"] == 50.0
+    assert page.values["speed/now/here/cpu/gpt-neo-tiny/taylor/float32/quadratic forms"] == 50.0
 
 
 def test_what_is_there_is_not_said_to_be_missing(
@@ -112,7 +112,7 @@ def test_a_regression_names_its_commit(bench: Any, repository: Callable[..., lis
     assert f"{hashes[4][:8]} Slow <b>down</b>" in page.text
     assert "<b>down" not in html
     assert f"or an earlier one of the 2 since {hashes[2][:8]} Three, which was measured last before it" in page.text
-    key = f"here/seconds per probe (gpt-neo-tiny, taylor, cpu)/{hashes[4]}"
+    key = f"here/HutchinsonTime, seconds per probe (gpt-neo-tiny, taylor, cpu, float32)/{hashes[4]}"
     assert page.values[f"regression/factor/{key}"] == 3.0
     assert (page.values[f"regression/before/{key}"], page.values[f"regression/after/{key}"]) == (0.01, 0.03)
     assert "one result only" not in page.text
@@ -142,7 +142,7 @@ def test_failures_and_results_of_other_code_are_listed(bench: Any, commits: Comm
     bench.run({bench.memory: {bench.tiny: 7.0}}, commit="1" * 40, days_ago=2, version="0")
     bench.run({bench.probe: {bench.tiny: 1.0}, bench.sample: {bench.tiny: None}}, commit="2" * 40)
     page = parsed(render_page(Inputs(read_history(bench.folder), commits), now))
-    assert "seconds per sample (gpt-neo-tiny, taylor, cpu) on here, commit 22222222" in page.text
+    assert "HutchinsonTime, seconds per sample (gpt-neo-tiny, taylor, cpu, float32) on here, commit 22222222" in page.text
     assert (
         "1 older result of benchmarks whose code has changed since, or that are gone, cannot be compared and is left out"
         in page.text

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import importlib
+import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.history import History, Point, Series, read_history
-from dashboard.speed import SPAN, headlines, per_second, speeds
+from dashboard.speed import DTYPE, ENGINE, SPAN, headlines, per_second, speeds
 from villani_verify.errors import RequestError
 
 
@@ -48,7 +52,8 @@ def test_before_is_an_older_commit_than_now(num_days: int, spacing: int, late: i
     dates = [start + timedelta(days=spacing * k) for k in range(num_days)]
     points = tuple(Point(str(k), d, d, 1.0 + k) for k, d in enumerate(dates))
     now = dates[-1] + timedelta(days=late)
-    made = Series("hutchinson.HutchinsonTime.track_seconds_per_probe", "seconds", "here", {}, points)
+    about = {"landscape": "gpt-neo-tiny", "engine": "taylor", "device": "cpu", "dtype": "float32"}
+    made = Series("hutchinson.HutchinsonTime.track_seconds_per_probe", "seconds", "here", about, points)
     (found,) = speeds(history(made), now)
     assert (found.before is None) == (num_days == 1)
     if found.before is not None:
@@ -63,13 +68,19 @@ def test_a_probe_that_takes_no_time_is_an_error(series: Callable[..., Series], n
         per_second(found.now)
 
 
+def test_benchmarks_of_another_checkout_are_an_error(series: Callable[..., Series], now: datetime) -> None:
+    older = replace(series(0.5), parameters={"landscape": "gpt-neo-tiny", "engine": "taylor", "device": "cpu"})
+    with pytest.raises(RequestError, match="track_seconds_per_probe has no parameter 'dtype'; measure with the asv_bench of this"):
+        speeds(history(older), now)
+
+
 def test_a_failure_is_not_now(series: Callable[..., Series], now: datetime) -> None:
     (found,) = speeds(history(series(0.5, 0.25, None)), now)
     assert found.now.value == 0.25
 
 
 def test_other_benchmarks_and_series_without_a_value_have_no_speed(series: Callable[..., Series], now: datetime) -> None:
-    memory = "hutchinson.HutchinsonMemory.track_peak_memory_bytes"
+    memory = "hutchinson.HutchinsonMemory.track_peak_host_bytes"
     assert speeds(history(series(1e9, benchmark=memory, unit="bytes"), series(None)), now) == ()
 
 
@@ -78,7 +89,7 @@ def test_the_headline_is_the_default_engine_on_the_largest_landscape_of_each_dev
     bench.run(
         {
             bench.probe: {bench.tiny: 0.1, ("gpt-neo-small", "taylor", "cpu"): 0.2, (large, "reverse", "cpu"): 0.3,
-                          ("gpt-neo-tiny", "taylor", "cuda"): 0.01},
+                          ("gpt-neo-tiny", "taylor", "cuda"): 0.01, (large, "taylor", "cpu", "float64"): 0.5},
             bench.sample: {(large, "taylor", "cpu"): 0.25},
         }
     )  # fmt: skip
@@ -89,3 +100,14 @@ def test_the_headline_is_the_default_engine_on_the_largest_landscape_of_each_dev
         ("here", "cuda", "gpt-neo-tiny", 0.01),
         ("there", "cpu", "gpt-neo-tiny", 0.4),
     ]
+
+
+def test_the_benchmarks_are_those_of_asv_bench(bench: Any, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[2] / "asv_bench"))
+    times = importlib.import_module("benchmarks.hutchinson").HutchinsonTime
+    bench.run({bench.probe: {bench.tiny: 1.0}, bench.sample: {bench.tiny: 2.0}})
+    for speed in speeds(read_history(bench.folder), now):
+        topic, owner, method = speed.series.benchmark.split(".")
+        assert (topic, owner, getattr(times, method).unit) == ("hutchinson", "HutchinsonTime", "seconds")
+        assert tuple(speed.series.parameters) == times.param_names
+        assert (speed.landscape, ENGINE, speed.device, DTYPE) in itertools.product(*times.params)

@@ -15,16 +15,16 @@ pytestmark = pytest.mark.browser
 WHAT = {"probe": "quadratic forms", "sample": "samples of the Laplacian", "bytes": "memory"}
 
 
-def measured(results: Path) -> dict[tuple[str, str, str, str, str], list[tuple[int, str, float | None]]]:
-    """Machine, device, landscape, engine and what → (date, commit, seconds) in order, failures included."""
+def measured(results: Path) -> dict[tuple[str, ...], list[tuple[int, str, float | None]]]:
+    """Machine, device, landscape, engine, dtype and what → (date, commit, seconds) in order, failures included."""
     series: dict[Any, list[Any]] = {}
     for path in results.glob("*/*-existing.json"):
         content = json.loads(path.read_text())
         for name, row in content["results"].items():
             about = dict(zip(content["result_columns"], row, strict=False))
             choices = [[v.strip("'") for v in values] for values in about["params"]]
-            for (landscape, engine, device), value in zip(itertools.product(*choices), about["result"], strict=True):
-                key = (content["params"]["machine"], device, landscape, engine, WHAT[name.rsplit("_", 1)[1]])
+            for (landscape, engine, device, dtype), value in zip(itertools.product(*choices), about["result"], strict=True):
+                key = (content["params"]["machine"], device, landscape, engine, dtype, WHAT[name.rsplit("_", 1)[1]])
                 series.setdefault(key, []).append((content["date"], content["commit_hash"], value))
     kept = {k: sorted((p for p in v if p[2] is None or p[2] == p[2]), key=lambda p: p[0]) for k, v in series.items()}
     return {k: v for k, v in kept.items() if v}
@@ -34,8 +34,8 @@ def expected(site: Any, now: Any) -> dict[str, float]:
     """All the numbers that the page should show."""
     numbers: dict[str, float] = {}
     series = measured(site.results)
-    for (machine, device, landscape, engine, what), points in series.items():
-        key = f"{machine}/{device}/{landscape}/{engine}/{what}"
+    for (machine, device, landscape, engine, dtype, what), points in series.items():
+        key = f"{machine}/{device}/{landscape}/{engine}/{dtype}/{what}"
         values = [p for p in points if p[2] is not None]
         if what == "memory":
             continue
@@ -47,7 +47,7 @@ def expected(site: Any, now: Any) -> dict[str, float]:
         if values[-1][2] > values[0][2]:
             first = next(p for p in values if p[2] == values[-1][2])
             name = "seconds per probe" if what == "quadratic forms" else "seconds per sample"
-            step = f"{machine}/{name} ({landscape}, {engine}, {device})/{first[1]}"
+            step = f"{machine}/HutchinsonTime, {name} ({landscape}, {engine}, {device}, {dtype})/{first[1]}"
             numbers |= {f"regression/before/{step}": values[0][2], f"regression/after/{step}": first[2]}
             numbers[f"regression/factor/{step}"] = first[2] / values[0][2]
     numbers["regressions/slower"] = sum(k.startswith("regression/factor/") for k in numbers)
@@ -109,7 +109,7 @@ def test_no_number_in_a_table_of_numbers_is_without_its_exact_value(site: Any, o
     page = open_page(site.file)
     # Names of engines and machines have no digits here, and landscapes are headers.
     bare = page.eval_on_selector_all(
-        ".numbers td, .grid td, .big",
+        ".numbers td:not(.name), .grid td, .big",
         """all => all.flatMap(cell => {
           const copy = cell.cloneNode(true);
           copy.querySelectorAll("data, time").forEach(e => e.remove());
