@@ -37,6 +37,7 @@ class Case:
     gibibytes: float = 0.0
 
 
+# From small to large: the dashboard judges a machine by the last one that it has measured.
 CASES = {
     "gpt-neo-tiny": Case(num_probes=16, repeats=5),
     "gpt-neo-small": Case(num_probes=8, repeats=5),

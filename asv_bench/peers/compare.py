@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,10 @@ def main() -> None:
     table = {name: summary(name, found, reference) for name, found in rows.items()}
     show(table, options)
     if options.json:
-        about = {"torch": torch.__version__, "threads": torch.get_num_threads(), "system": platform.platform()}
+        about = {
+            "torch": torch.__version__, "threads": torch.get_num_threads(), "system": platform.platform(),
+            "measured": datetime.now(UTC).isoformat(timespec="seconds"),
+        }  # fmt: skip
         Path(options.json).write_text(
             json.dumps({"about": about, "options": vars(options), "table": table, "rows": rows}, indent=1)
         )

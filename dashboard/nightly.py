@@ -1,0 +1,70 @@
+"""The last nightly run: which parts it had, and how each ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from dashboard.reading import read_object
+
+FILE = "nightly.json"
+STATUSES = ("passed", "failed", "skipped")
+_READABLE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the run, such as the properties.
+
+    Attributes:
+        name: such as "properties".
+        status: "passed", "failed" or "skipped".
+        seconds: how long it took.
+        summary: one line.
+    """
+
+    name: str
+    status: str
+    seconds: float
+    summary: str
+
+
+@dataclass(frozen=True)
+class Nightly:
+    """A nightly run.
+
+    Attributes:
+        commit: full hash of what was checked.
+        started: UTC.
+        finished: UTC.
+        parts: in the order in which they ran.
+    """
+
+    commit: str
+    started: datetime
+    finished: datetime
+    parts: tuple[Part, ...]
+
+    def with_status(self, status: str) -> tuple[Part, ...]:
+        """Return the parts that ended so."""
+        return tuple(p for p in self.parts if p.status == status)
+
+
+def read_nightly(folder: Path) -> Nightly | None:
+    """Read `nightly.json` of a folder; None if there is none, as before the first nightly run.
+
+    Raises:
+        RequestError: if the file cannot be read, or is of another version.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return None
+    run = read_object(path, version=_READABLE_VERSION)
+    parts = []
+    for part in run.listed("parts"):
+        status = part.choice("status", STATUSES)
+        parts.append(Part(part.get("name", str), status, part.number("seconds"), part.get("summary", str)))
+    if not parts:
+        raise run.error("parts", "the run has none, so it checked nothing")
+    return Nightly(run.get("commit", str), run.time("started"), run.time("finished"), tuple(parts))
