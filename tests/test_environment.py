@@ -37,8 +37,15 @@ def test_an_accelerator_is_named_with_its_memory(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"accelerator {device.index}")
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=123))
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 45)
+    monkeypatch.setattr(environment, "_ASK_DRIVER", [sys.executable, "-c", "print('570.86.10'); print('570.86.10')"])
     device = torch.device("cuda:1")
     about = describe_environment(device)
+    assert about["driver"] == "570.86.10"
+    for silent in ("", "raise SystemExit(9)"):
+        monkeypatch.setattr(environment, "_ASK_DRIVER", [sys.executable, "-c", silent])
+        assert describe_environment(device)["driver"] is None
+    monkeypatch.setattr(environment, "_ASK_DRIVER", ["no-such-program-of-that-name"])
+    assert describe_environment(device)["driver"] is None
     assert (about["device"], about["device_name"], about["device_memory_bytes"]) == ("cuda:1", "accelerator 1", 123)
     assert peak_memory_bytes(device) == 45
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import torch
 
 _PACKAGES = ("villani-verify", "torch", "transformers", "numpy", "hypothesis", "datasets")
+
+_ASK_DRIVER = ("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
 
 
 def describe_environment(device: torch.device) -> dict[str, Any]:
@@ -26,7 +29,17 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
     if device.type == "cuda":
         about["device_name"] = torch.cuda.get_device_name(device)
         about["device_memory_bytes"] = torch.cuda.get_device_properties(device).total_memory
+        about["driver"] = _driver()
     return about
+
+
+def _driver() -> str | None:
+    """Return the version of NVIDIA's driver, where its own tool tells."""
+    try:
+        done = subprocess.run(_ASK_DRIVER, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip().splitlines()[0] if done.stdout.strip() else None
 
 
 def peak_memory_bytes(device: torch.device) -> int:

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 from contenders import CONTENDERS, SEED
+from subject import about, add_arguments, load
 from torch.utils.flop_counter import FlopCounterMode
 
 from villani_verify.cli.allocator import keep_freed_memory
 from villani_verify.environment import peak_memory_bytes
-from villani_verify.landscape import Landscape
-from villani_verify.landscapes.request import LandscapeRequest
+from villani_verify.files import write_whole
 
 # The literature's cost of a form by Taylor arithmetic: three matrix products for each one of the forward pass.
 PRODUCTS = 3
@@ -35,6 +33,8 @@ def main() -> None:
     if options.contender:
         print(json.dumps(measure(options)))
         return
+    if options.json:
+        Path(options.json).parent.mkdir(parents=True, exist_ok=True)
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in options.contenders}
     for turn in range(options.rounds):
         for name in options.contenders:
@@ -44,49 +44,28 @@ def main() -> None:
     table = {name: summary(name, found, reference) for name, found in rows.items()}
     show(table, options)
     if options.json:
-        about = {
-            "torch": torch.__version__, "threads": torch.get_num_threads(), "system": platform.platform(),
-            "measured": datetime.now(UTC).isoformat(timespec="seconds"),
-        }  # fmt: skip
-        Path(options.json).write_text(
-            json.dumps({"about": about, "options": vars(options), "table": table, "rows": rows}, indent=1)
-        )
+        found = {"about": about(options), "options": vars(options), "table": table, "rows": rows}
+        write_whole(Path(options.json), json.dumps(found, indent=1))
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Return the options; `--contender` marks a child."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--landscape", default="gpt-neo-small")
-    parser.add_argument("--sequences", type=int, default=1)
-    parser.add_argument("--sequence-length", type=int, default=32)
-    parser.add_argument("--text", default="embedded", metavar="FILE", help="UTF-8 file; default the embedded text")
-    parser.add_argument("--tokenizer", help="directory of the tokenizer")
+    add_arguments(parser)
     parser.add_argument("--probes", type=int, default=8, help="of one timed call (default 8)")
     parser.add_argument("--calls", type=int, default=2, help="timed calls of a process, after one that is not (default 2)")
     parser.add_argument("--rounds", type=int, default=2, help="processes of each contender (default 2)")
     parser.add_argument("--contenders", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS))
     parser.add_argument("--reference", choices=["float64", "none"], default="float64")
-    parser.add_argument("--allocator", choices=["kept", "default"], default="kept", help="memory freed is kept, for all alike")
-    parser.add_argument("--device", default="cpu", help="cpu, or cuda with a GPU (default cpu)")
-    parser.add_argument("--products", choices=["float32", "tf32"], default="float32", help="of float32 matrices (default float32)")
     parser.add_argument("--json")
     parser.add_argument("--contender", choices=list(CONTENDERS), help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
-
-
-def load(options: argparse.Namespace, dtype: str | None = None) -> Landscape:
-    """Return the landscape with one batch."""
-    return LandscapeRequest(
-        landscape=options.landscape, sequences=options.sequences, sequence_length=options.sequence_length,
-        dataset=options.text, tokenizer=options.tokenizer, dtype=dtype, device=options.device,
-    ).load()  # fmt: skip
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Time one contender in this process."""
     if options.allocator == "kept":
         keep_freed_memory()
-    torch.set_float32_matmul_precision("high" if options.products == "tf32" else "highest")
     landscape = load(options)
     forms = CONTENDERS[options.contender](landscape)
     indices = range(options.probes)
