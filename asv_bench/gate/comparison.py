@@ -35,7 +35,7 @@ class Rule:
     rounds: int = 12
 
     def check(self, benchmarks: int) -> None:
-        """Check that an alarm is possible.
+        """Check that an alarm is possible with so many benchmarks.
 
         Raises:
             RequestError: if not.
@@ -49,7 +49,7 @@ class Rule:
         needed = math.ceil(math.log2(benchmarks / self.alpha))
         if self.rounds < needed:
             raise RequestError(
-                f"--rounds {self.rounds}: with {benchmarks} benchmarks at --alpha {self.alpha:g} no alarm is possible; "
+                f"--rounds {self.rounds}: with {benchmarks} benchmark(s) at --alpha {self.alpha:g} no alarm is possible; "
                 f"give at least {needed}, or fewer benchmarks with --bench"
             )
 
@@ -73,6 +73,10 @@ class Finding:
         """Of head to base, one a round."""
         return [row.log_ratio for row in self.rounds]
 
+    def may_alarm(self, rule: Rule, level: float) -> bool:
+        """Say whether the rounds so far, or all, leave an alarm possible at that level."""
+        return not self.troubles and signed_rank.p_value(self.log_ratios, rule.tolerance, rule.rounds) <= level
+
     def verdict(self, rule: Rule, level: float) -> str:
         """Return one of "regression", "no regression", "skipped", "broken" by the head, and "not comparable" as the base fails."""
         failed = {side for side, trouble in self.troubles.items() if trouble.kind == "failed"}
@@ -80,7 +84,7 @@ class Finding:
             return "broken" if failed == {"head"} else "not comparable"
         if self.troubles:
             return "skipped"
-        return "regression" if signed_rank.p_value(self.log_ratios, rule.tolerance, rule.rounds) <= level else "no regression"
+        return "regression" if self.may_alarm(rule, level) else "no regression"
 
 
 @dataclass(frozen=True)
@@ -130,9 +134,9 @@ def compare(
     Raises:
         RequestError: if the rule allows no alarm.
     """
-    rule.check(len(benchmarks))
+    rule.check(1)
     findings = [Finding(benchmark) for benchmark in benchmarks]
-    going, level = findings, rule.alpha / len(findings)
+    going, level = findings, rule.alpha
     for number in range(1, rule.rounds + 1):
         say(f"round {number} of at most {rule.rounds}: {len(going)} benchmarks")
         for found in draw.sample(going, len(going)):
@@ -143,8 +147,10 @@ def compare(
                 found.troubles = result
         if number == 1:
             # What this machine cannot run is found out in the first round, and is no test.
-            level = rule.alpha / max(1, sum(not found.troubles for found in findings))
-        going = [found for found in going if not found.troubles and found.verdict(rule, level) == "regression"]
+            tests = max(1, sum(not found.troubles for found in findings))
+            rule.check(tests)
+            level = rule.alpha / tests
+        going = [found for found in going if found.may_alarm(rule, level)]
         if not going:
             break
     return Comparison(rule, level, findings)

@@ -133,7 +133,8 @@ def start(checkout: Checkout, benchmarks: Path, identity: str, errors: int) -> s
     return subprocess.Popen(
         # -P: without the folder of the script, or the current one, on the path.
         [sys.executable, "-P", str(WORKER), str(checkout.folder), str(benchmarks), identity],
-        env=os.environ | {"PYTHONPATH": str(checkout.folder)},
+        # Hash seeds are part of a process's luck, and tox fixes them.
+        env=os.environ | {"PYTHONPATH": str(checkout.folder), "PYTHONHASHSEED": "random"},
         cwd=checkout.folder,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
         text=True, encoding="utf-8", start_new_session=True,

@@ -90,7 +90,7 @@ def test_a_benchmark_that_the_head_breaks_is_an_alarm(
         (["main", "main", "--bench", "none"], "--bench 'none': none of the 12 benchmarks of "),
         (
             ["main", "main", "--rounds", "2"],
-            "--rounds 2: with 12 benchmarks at --alpha 0.01 no alarm is possible; give at least 11",
+            "--rounds 2: with 1 benchmark(s) at --alpha 0.01 no alarm is possible; give at least 7",
         ),
         (["main", "main", "--json", "/nowhere/results.json"], "--json /nowhere/results.json: /nowhere is no folder that can be"),
         (

@@ -218,14 +218,14 @@ def test_rounds_of_all_benchmarks_come_in_turn_and_are_announced() -> None:
         (Rule(alpha=1.0), "^--alpha 1: "),
         (Rule(tolerance=-0.1), r"^--tolerance -0\.1: .* give one from 0 up"),
         (Rule(tolerance=math.inf), "^--tolerance inf: "),
-        (Rule(rounds=9), r"^--rounds 9: with 9 benchmarks at --alpha 0\.01 no alarm is possible; give at least 10, or fewer"),
+        (Rule(rounds=9), r"^--rounds 9: with 9 benchmark\(s\) at --alpha 0\.01 no alarm is possible; give at least 10, or fewer"),
     ],
 )
 def test_rules_that_allow_no_alarm_are_refused(rule: Rule, message: str) -> None:
     with pytest.raises(RequestError, match=message):
-        compare(benchmarks(9), SIDES, rule, random.Random(0), measured=measuring({}))
+        compare(benchmarks(9), SIDES, rule, random.Random(0), measured=measuring({str(i): SLOWER for i in range(9)}))
 
 
-def test_the_fewest_rounds_allow_an_alarm() -> None:
-    results: dict[str, Result | list[Result]] = {str(i): SLOWER for i in range(9)}
-    assert compare(benchmarks(9), SIDES, Rule(rounds=10), random.Random(0), measured=measuring(results)).alarm
+def test_the_fewest_rounds_allow_an_alarm_and_what_is_skipped_needs_none() -> None:
+    results: dict[str, Result | list[Result]] = {str(i): SLOWER if i < 9 else {"base": SKIPPED} for i in range(90)}
+    assert compare(benchmarks(90), SIDES, Rule(rounds=10), random.Random(0), measured=measuring(results)).alarm

@@ -43,6 +43,12 @@ def test_large_ratios_in_all_further_rounds_reach_the_least_p_value(first: list[
     assert p_value(first + [100.0 + i for i in range(further)], 0.0, rounds) == p_value(first, 0.0, rounds)
 
 
+@pytest.mark.parametrize("tolerance", [0.0, 0.05, 1.0])
+def test_only_ratios_above_one_plus_the_tolerance_speak_for_an_alarm(tolerance: float) -> None:
+    assert p_value([math.log((1 + tolerance) * 1.0001)], tolerance, 1) == 0.5
+    assert p_value([math.log((1 + tolerance) / 1.0001)], tolerance, 1) == 1.0
+
+
 def test_ties_and_zeros_count_against_an_alarm() -> None:
     assert p_value([0.0], 0.0, 1) == 1.0
     # The negative one of a pair of equals has rank 2: T = 2 of 3, three of four sign patterns are no larger.
@@ -62,6 +68,7 @@ def test_the_interval_at_a_known_level() -> None:
     # 6 rounds, level 2 %: P(T ≤ 0) = 1/64 ≤ 0.02 < 2/64, so only the extreme means are excluded.
     log_ratios = [math.log(x) for x in (1.1, 1.2, 1.3, 1.4, 1.5, 1.6)]
     assert interval(log_ratios, 0.02) == (pytest.approx(1.1), pytest.approx(1.6))
+    assert interval(log_ratios, 1 / 64) == interval(log_ratios, 0.02)
     assert interval(log_ratios, 0.015) == (0.0, math.inf)
 
 
