@@ -79,7 +79,11 @@ def _run(options: argparse.Namespace) -> int:
 
 def _check_writable(path: Path | None) -> None:
     # Before the measurements, which take long.
-    if path and not is_special(path) and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+    if path is None:
+        return
+    if path.is_dir():
+        raise OutputError(f"--json {path}: it is a folder; name a file")
+    if not path.parent.is_dir() or not os.access(path if is_special(path) else path.parent, os.W_OK):
         raise OutputError(f"--json {path}: {path.parent} is no folder that can be written to; choose another place")
 
 

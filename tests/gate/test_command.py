@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -93,6 +94,7 @@ def test_a_benchmark_that_the_head_breaks_is_an_alarm(
             "--rounds 2: with 1 benchmark(s) at --alpha 0.01 no alarm is possible; give at least 7",
         ),
         (["main", "main", "--json", "/nowhere/results.json"], "--json /nowhere/results.json: /nowhere is no folder that can be"),
+        (["main", "main", "--json", "/"], "--json /: it is a folder; name a file"),
         (
             ["main", "main", "--bench", "raises|cuda"],
             "none of 3 benchmarks could be compared, see above; mend them, or choose others",
@@ -119,13 +121,17 @@ def test_benchmarks_that_cannot_be_listed(repository: Repository, capsys: pytest
 
 
 def test_results_that_cannot_be_written_are_still_shown(
-    repository: Repository, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["main", "main", "--repository", str(repository.folder), "--bench", "where"]
-    assert main([*arguments, "--json", str(tmp_path)]) == 2
+    def full(path: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("gate.__main__.write_whole", full)
+    file = tmp_path / "results.json"
+    assert main(["main", "main", "--repository", str(repository.folder), "--bench", "where", "--json", str(file)]) == 2
     said = capsys.readouterr()
     assert "1 benchmarks compared: no alarm" in said.out
-    assert said.err.splitlines()[-1] == f"gate: --json {tmp_path}: Is a directory; choose another place"
+    assert said.err.splitlines()[-1] == f"gate: --json {file}: No space left on device; choose another place"
 
 
 def test_terminated_it_leaves_nothing_behind(repository: Repository, tmp_path: Path) -> None:
