@@ -14,7 +14,9 @@ from gate.pairs import Benchmark
 
 PACKAGE = "WORK = {work}\nHELD = {held}\n"
 BENCHMARKS = '''
-import json, os, subprocess, sys, time
+import importlib.util, itertools, os, subprocess, sys, time
+
+from asv_runner.benchmarks.mark import SkipNotImplemented
 
 import villani_verify
 
@@ -46,15 +48,45 @@ track_bytes.unit = "bytes"
 
 
 def time_by_asv():
-    sum(range(1000))
+    pass
+
+
+# Three samples of 1.
+time_by_asv.timer, time_by_asv.number, time_by_asv.repeat, time_by_asv.warmup_time = itertools.count().__next__, 1, 3, 0
 
 
 def track_where():
-    return 1.0 if "PYTHONPATH" in os.environ else 2.0
+    """The package comes from the checkout, and modules of the gate are not in the way."""
+    return 1.0 if os.environ["PYTHONPATH"] in sys.path and importlib.util.find_spec("signed_rank") is None else 2.0
+
+
+class Open:
+    unit = "seconds"
+    number = 0.0
+
+    def setup_cache(self):
+        return 10.0
+
+    def setup(self, cache):
+        Open.number += 1
+
+    def track_open(self, cache):
+        return cache + Open.number
+
+    def teardown(self, cache):
+        Open.number -= 1
 
 
 def track_negative():
     return -1.0
+
+
+def track_skipped_late():
+    raise SkipNotImplemented("too small")
+
+
+def track_infinite():
+    return float("inf")
 
 
 def track_raises():

@@ -88,7 +88,7 @@ def test_a_benchmark_that_the_head_breaks_is_an_alarm(
             ["main", "main", "--bench", "("],
             "--bench '(': missing ), unterminated subpattern at position 0; give a regular expression",
         ),
-        (["main", "main", "--bench", "none"], "--bench 'none': none of the 12 benchmarks of "),
+        (["main", "main", "--bench", "none"], "--bench 'none': none of the 15 benchmarks of "),
         (
             ["main", "main", "--rounds", "2"],
             "--rounds 2: with 1 benchmark(s) at --alpha 0.01 no alarm is possible; give at least 7",

@@ -26,17 +26,22 @@ def test_a_round_of_a_time_has_several_values_and_of_anything_else_one(sides: di
     assert single == Round((1.0,), (1.0,))
 
 
+def test_setup_and_teardown_surround_every_call(sides: dict[str, Checkout], trivial: Trivial) -> None:
+    # A cache of 10, and one setup that has not been torn down.
+    assert measure(trivial("Open.track_open", "seconds"), sides, random.Random(0)) == Round((11.0,) * TURNS, (11.0,) * TURNS)
+
+
 def test_what_asv_times_itself_counts_with_its_median(sides: dict[str, Checkout], trivial: Trivial) -> None:
-    found = measure(trivial("time_by_asv"), sides, random.Random(0))
-    assert isinstance(found, Round)
-    assert 0 < found.base[0] < 0.01
+    assert measure(trivial("time_by_asv"), sides, random.Random(0)) == Round((1.0,), (1.0,))
 
 
 @pytest.mark.parametrize(
     ("name", "trouble"),
     [
         ("Cost.track_seconds-1", Trouble("skipped", "NotImplementedError('no CUDA device')")),
+        ("track_skipped_late", Trouble("skipped", "SkipNotImplemented('too small')")),
         ("track_negative", Trouble("failed", "-1.0 is not a positive number")),
+        ("track_infinite", Trouble("failed", "inf is not a positive number")),
         ("track_raises", Trouble("failed", "ValueError: two lines")),
         ("track_dies", Trouble("failed", "exit status 7: last words")),
         ("nowhere", Trouble("failed", "exit status 1: ValueError: Could not find benchmark 'trivial.nowhere'")),
