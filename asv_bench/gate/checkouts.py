@@ -64,7 +64,7 @@ def resolved(repository: Path, revision: str) -> str:
         RequestError: if there is none of that name.
     """
     try:
-        return _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}").decode().strip()
+        return _git(repository, "rev-parse", "--verify", "--quiet", revision + "^{commit}").decode().strip()
     except subprocess.CalledProcessError as error:
         why = one_line(Exception(error.stderr.decode(errors="replace"))) if error.stderr else "no such commit"
         raise RequestError(

@@ -32,7 +32,7 @@ class Rule:
 
     alpha: float = 0.01
     tolerance: float = 0.05
-    rounds: int = 12
+    rounds: int = 16
 
     def check(self, benchmarks: int) -> None:
         """Check that an alarm is possible with so many benchmarks.

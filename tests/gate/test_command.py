@@ -140,7 +140,7 @@ def test_terminated_it_leaves_nothing_behind(repository: Repository, tmp_path: P
     env = os.environ | {"TMPDIR": str(tmp_path)}
     with subprocess.Popen(command, cwd=ASV_BENCH, env=env, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        assert process.stderr.readline() == "round 1 of at most 12: 1 benchmarks\n"
+        assert process.stderr.readline() == "round 1 of at most 16: 1 benchmarks\n"
         assert list(tmp_path.glob("gate-*"))
         process.terminate()
         process.wait(timeout=60)
