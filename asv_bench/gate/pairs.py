@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ WORKER = Path(__file__).with_name("worker.py")
 BENCHMARKS = Path("asv_bench", "benchmarks")
 TURNS = 8
 """Pairs of timed calls in a round: base head, head base, … or the other way round."""
+PATIENCE = 60.0
+"""Seconds after which no further pair begins."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,7 @@ def measure(benchmark: Benchmark, sides: Mapping[str, Checkout], draw: random.Ra
             warm = {side: workers[side].answer() for side in order}
             if troubles := _troubles(warm):
                 return troubles
+        begun = time.monotonic()
         for _ in range(TURNS if benchmark.timed else 1):
             found: dict[str, float | Trouble] = {}
             for side in order:
@@ -177,6 +181,8 @@ def measure(benchmark: Benchmark, sides: Mapping[str, Checkout], draw: random.Ra
                 assert isinstance(value, float)
                 values[side].append(value)
             order.reverse()
+            if time.monotonic() - begun > PATIENCE:
+                break
     return Round(tuple(values["base"]), tuple(values["head"]))
 
 

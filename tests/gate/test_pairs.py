@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from gate import pairs
@@ -121,6 +122,16 @@ def test_a_steady_drift_cancels(monkeypatch: pytest.MonkeyPatch, trivial: Trivia
         found = measure(trivial("any", "seconds"), sides, random.Random(seed))
         assert isinstance(found, Round)
         assert found.log_ratio == pytest.approx(0.0, abs=1e-12)
+
+
+def test_slow_calls_are_repeated_less_often(monkeypatch: pytest.MonkeyPatch, trivial: Trivial) -> None:
+    monkeypatch.setattr(pairs, "Worker", Recorded)
+    # Every call takes 16 s: pairs end after 32 and 64 s.
+    monkeypatch.setattr(pairs, "time", SimpleNamespace(monotonic=lambda: 16.0 * len(Recorded.turns)))
+    Recorded.turns = []
+    found = measure(trivial("any", "seconds"), {side: Checkout("", Path(side)) for side in ("base", "head")}, random.Random(0))
+    assert isinstance(found, Round)
+    assert len(found.base) == len(found.head) == 2
 
 
 def test_one_spike_in_a_round_counts_little() -> None:
