@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import platform
 import statistics
@@ -78,6 +77,6 @@ def _inference(found: Finding, comparison: Comparison) -> dict[str, Any]:
     # Where it was stopped early, these numbers would claim a test that was not made.
     if len(found.rounds) < comparison.rule.rounds:
         return {"interval": None, "p": None}
-    ends = signed_rank.interval(found.log_ratios, comparison.level)
+    interval = signed_rank.interval(found.log_ratios, comparison.level)
     p = signed_rank.p_value(found.log_ratios, comparison.rule.tolerance, comparison.rule.rounds)
-    return {"interval": ends if math.isfinite(ends[1]) else None, "p": p}
+    return {"interval": interval, "p": p}
