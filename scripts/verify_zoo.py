@@ -2,6 +2,7 @@
 
     python scripts/verify_zoo.py --seeds 5
     python scripts/verify_zoo.py --seeds 1 --names double-well gpt-neo-125m
+    python scripts/verify_zoo.py --seeds 1 --json verdicts      # and keeps each as a results file
 
 GPT-Neo-125M takes memory and minutes, so it is left out unless it is named. The exit status is 1 if any verdict differs.
 """
@@ -9,13 +10,16 @@ GPT-Neo-125M takes memory and minutes, so it is left out unless it is named. The
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from villani_verify.calibration.verifications import HEAVY
 from villani_verify.criteria.result import Status
 from villani_verify.errors import RequestError
+from villani_verify.files import write_whole
 from villani_verify.landscapes.zoo import ZOO, zoo_entry
 from villani_verify.verification import Verification, as_expected, verify
 
@@ -26,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=5, help="verify with seeds 0 to this number minus one (default 5)")
     parser.add_argument("--names", nargs="+", metavar="NAME", help="landscapes; default all but the heavy ones")
     parser.add_argument("--skip", nargs="+", default=[], metavar="NAME", help="landscapes to leave out")
+    parser.add_argument("--json", type=Path, metavar="DIR", help="write the results of each landscape and seed there")
     options = parser.parse_args(arguments)
     if options.seeds < 1:
         parser.error(f"--seeds {options.seeds}: give at least 1")
@@ -34,6 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         skipped = {zoo_entry(name).name for name in options.skip}
     except RequestError as error:
         parser.error(str(error))
+    if options.json:
+        try:
+            options.json.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            parser.error(f"--json {options.json}: cannot be made ({error.strerror}); give another directory")
     counts: Counter[str] = Counter()
     for entry in entries:
         if entry.name in skipped:
@@ -43,6 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             started = time.perf_counter()
             verification = verify(landscape, seed=seed)
             seconds = time.perf_counter() - started
+            if options.json:
+                name = entry.name if options.seeds == 1 else f"{entry.name}-seed-{seed}"
+                text = json.dumps(verification.as_dict(), indent=2, allow_nan=False) + "\n"
+                write_whole(options.json / f"{name}.json", text)
             differing = count(verification, counts)
             print(f"{entry.name:32} seed {seed} {seconds:7.1f} s  {'; '.join(differing) or 'as expected'}", flush=True)
     print(f"{counts['right']} right, {counts['wrong']} wrong, {counts['inconclusive']} inconclusive")

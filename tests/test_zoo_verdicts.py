@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from villani_verify.cli.output import check_schema, read_json_object
 from villani_verify.criteria import CRITERION_NAMES
 from villani_verify.landscapes.zoo import ZOO
 from villani_verify.verification import verify
@@ -52,12 +53,24 @@ def test_the_script_prints_a_line_for_each_seed_and_counts(script: Script, capsy
     assert total == "5 right, 0 wrong, 0 inconclusive"
 
 
+def test_the_script_keeps_results_files(script: Script, tmp_path: Path) -> None:
+    target = tmp_path / "new" / "verdicts"
+    assert script(["--seeds", "1", "--names", "relu-kink", "--json", str(target)]) == 0
+    (file,) = target.iterdir()
+    assert file.name == "relu-kink.json"
+    results = read_json_object(file)
+    check_schema(results, "results")
+    assert results["criteria"]["smoothness"]["status"] == "refuted"
+    assert results["verdict_as_expected"] is True
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--names", "relu-kinc"], "landscape 'relu-kinc': the zoo has none of that name; did you mean 'relu-kink'"),
         (["--skip", "x"], "landscape 'x': the zoo has none of that name"),
         (["--seeds", "0"], "--seeds 0: give at least 1"),
+        (["--json", "/dev/null/x"], "--json /dev/null/x: cannot be made (Not a directory); give another directory"),
     ],
 )
 def test_the_script_refuses_what_it_does_not_know(

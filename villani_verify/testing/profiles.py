@@ -55,6 +55,8 @@ PROFILES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "nightly": {"max_examples": _NIGHTLY_EXAMPLES, "derandomize": False, "phases": _SEARCH_AND_SHRINK},
         # Large models: shrinking can take minutes for each failure, so none; shrink on a small twin.
         "gpu": {"max_examples": 25, "derandomize": False, "phases": _SEARCH},
+        # The same on a processor, where one example can take a minute.
+        "large": {"max_examples": 2, "derandomize": False, "phases": _SEARCH},
         # What failed before and nothing new, at the nightly's levels: they depend on the number of examples.
         "reuse": {"max_examples": _NIGHTLY_EXAMPLES, "derandomize": False, "phases": (Phase.explicit, Phase.reuse)},
     }

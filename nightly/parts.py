@@ -1,0 +1,93 @@
+"""The lists of parts: the whole nightly, and what a GPU adds, in at most nine minutes of a borrowed machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from nightly.part import Part
+
+PYTHON = "{python}"
+PROPERTIES = (PYTHON, "-m", "pytest", "properties")
+# Of GPT-Neo-125M on a CPU few examples are affordable, and one process has enough to hold.
+LARGE = ("--villani-landscape=gpt-neo-125m", "-n", "1")
+
+
+def calibration_line(folder: Path, log: str) -> str:
+    """Return how many intervals were sampled, and how many verdicts were as expected."""
+    found = json.loads((folder / "calibration" / "measured.json").read_text(encoding="utf-8"))
+    rows = [row for entry in found["verifications"] for row in entry["rows"].values()]
+    return f"{len(found['coverage'])} intervals, {len(rows)} verdicts"
+
+
+def _asv(*more: str) -> tuple[str, ...]:
+    """Return the command that measures the installed package; without the hash asv saves nothing."""
+    return (
+        PYTHON, "-m", "asv", "run", "--config", "asv_bench/asv.conf.json", "--python=same", "--set-commit-hash=HEAD",
+        "--machine={machine}", *more,
+    )  # fmt: skip
+
+
+_ASV_MACHINE = (PYTHON, "-m", "asv", "machine", "--yes", "--config", "asv_bench/asv.conf.json", "--machine={machine}")
+_CHECK = (PYTHON, "asv_bench/check_results.py", "--machine={machine}")
+
+CPU: Sequence[Part] = (
+    Part(
+        "verdicts", "every landscape of the zoo but GPT-Neo-125M: is each verdict the known one?",
+        [(PYTHON, "scripts/verify_zoo.py", "--seeds=1", "--json={out}/verdicts")], minutes=20,
+    ),
+    Part(
+        "properties", "the properties on landscapes of the zoo, hundreds of new examples each",
+        [(*PROPERTIES, "-n", "2", "--hypothesis-profile=nightly", "--villani-statistics={out}/statistics.json")],
+        minutes=35,
+    ),
+    Part(
+        "properties-125m", "the properties on the full GPT-Neo-125M, a few examples each",
+        [(*PROPERTIES, *LARGE, "--hypothesis-profile=large")], minutes=20,
+    ),
+    Part(
+        "calibration", "a sample of the calibration",
+        [(PYTHON, "-m", "villani_verify.calibration", "--out={out}/calibration", "--replications=300", "--verifications=60",
+          "--control-seeds=0")],
+        minutes=15, summary=calibration_line,
+    ),
+    Part(
+        "peers", "seconds and memory beside curvlinops, PyHessian and hessian-eigenthings",
+        [(PYTHON, "-m", "tox", "-q", "-e", "peers", "--", "--json=asv_bench/results/peers/{machine}.json")], minutes=15,
+    ),
+    Part("benchmarks", "every benchmark, measured on this machine", [_ASV_MACHINE, _asv(), _CHECK], minutes=25),
+    Part(
+        "report", "the page of a verification",
+        [(PYTHON, "-m", "villani_verify.cli", "report", "{out}/verdicts/gpt-neo-tiny.json", "--out={out}/report")], minutes=2,
+    ),
+    Part(
+        "dashboard", "speed, regressions, verdicts and peers on one page",
+        [(PYTHON, "-m", "asv", "publish", "--no-pull", "--config", "asv_bench/asv.conf.json"),
+         (PYTHON, "-m", "dashboard", "--results=asv_bench/results/asv", "--nightly={out}", "--peers=asv_bench/results/peers",
+          "--history=asv_bench/.asv/html", "--out={out}/dashboard")],
+        minutes=5,
+    ),
+)  # fmt: skip
+
+GPU: Sequence[Part] = (
+    Part(
+        "peers-gpu", "GPT-Neo-125M beside the peers on the GPU",
+        [(PYTHON, "asv_bench/peers/compare.py", "--landscape=gpt-neo-125m", "--sequence-length=128", "--device=cuda", "--rounds=1",
+          "--reference=none", "--json=asv_bench/results/peers/{machine}.json")],
+        minutes=2.5,
+    ),
+    Part(
+        "benchmarks-gpu", "seconds, forward passes and peak memory of probes on the GPU",
+        [_ASV_MACHINE, _asv("--quick", "--bench", r"Hutchinson.*'gpt-neo-(small|125m)', '(taylor|reverse)', 'cuda', 'float32'"),
+         _CHECK],
+        minutes=3, environment=(("VILLANI_BENCH_LARGE", "1"),),
+    ),
+    Part(
+        "properties-gpu", "the properties on the full GPT-Neo-125M on the GPU",
+        [(*PROPERTIES, *LARGE, "--hypothesis-profile=gpu", "--villani-device=cuda")], minutes=3.5,
+    ),
+)  # fmt: skip
+
+KINDS: Mapping[str, Sequence[Part]] = MappingProxyType({"cpu": CPU, "gpu": GPU})

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from nightly.part import last_line
+from nightly.parts import CPU, GPU, KINDS
+
+ROOT = Path(__file__).resolve().parents[2]
+EVERY = [pytest.param(part, id=part.name) for parts in KINDS.values() for part in parts]
+
+
+def test_a_gpu_is_borrowed_for_nine_minutes_at_most() -> None:
+    assert sum(part.minutes for part in GPU) <= 9
+
+
+def test_names_are_different_and_can_be_names_of_files() -> None:
+    names = [part.name for parts in KINDS.values() for part in parts]
+    assert len(names) == len(set(names))
+    assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in names)
+
+
+@pytest.mark.parametrize("part", EVERY)
+def test_every_program_is_there(part: object) -> None:
+    for command in part.commands:  # type: ignore[attr-defined]
+        assert command[0] == "{python}"
+        if command[1] == "-m":
+            assert importlib.util.find_spec(command[2]) or command[2] in {"tox", "asv"}
+        else:
+            assert (ROOT / command[1]).is_file()
+
+
+def test_the_dashboard_comes_last_as_it_shows_the_rest() -> None:
+    assert CPU[-1].name == "dashboard"
+
+
+def test_the_summary_of_a_part_is_the_last_line_it_printed(tmp_path: Path) -> None:
+    assert last_line(tmp_path, "$ pytest\n..\n==== 12 passed in 3.45s ====\n\n") == "12 passed in 3.45s"
+    assert last_line(tmp_path, "\n") == "printed nothing"
