@@ -38,7 +38,7 @@ def _parser() -> _Parser:
         ("results", True, "asv's results_dir"),
         ("out", True, "where the page goes; replaces an older one"),
         ("nightly", False, "of the last nightly run: nightly.json and verdicts/*.json"),
-        ("peers", False, "files of asv_bench/peers/compare.py --json, one for each machine"),
+        ("peers", False, "files of asv_bench/peers/table.py --json, one for each machine"),
         ("history", False, "asv's html_dir, after asv publish; a copy goes to history/ beside the page"),
     ):
         parser.add_argument(f"--{name}", type=Path, required=required, metavar="DIR", help=text)

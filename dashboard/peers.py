@@ -1,4 +1,4 @@
-"""Seconds a probe beside other packages, from the files of `asv_bench/peers/compare.py --json`, one for each machine."""
+"""Seconds a probe beside other packages, from files of `asv_bench/peers/table.py --json` or `compare.py`, one for each machine."""
 
 from __future__ import annotations
 
@@ -18,6 +18,21 @@ PEERS = ("curvlinops", "PyHessian", "hessian-eigenthings")
 
 
 @dataclass(frozen=True)
+class Trace:
+    """A package's fastest routine to a trace with 1 % true error.
+
+    Attributes:
+        seconds: to 1 %.
+        covered: runs whose 95 % interval held the truth; None where the package gives no interval.
+        runs: how many there were.
+    """
+
+    seconds: float
+    covered: int | None
+    runs: int
+
+
+@dataclass(frozen=True)
 class Contender:
     """One package, or one engine of this package.
 
@@ -27,6 +42,7 @@ class Contender:
         memory_bytes: peak; None if it failed.
         relative_error: of a quadratic form against float64; None where it is no form, or that was not measured.
         failure: what went wrong; None if nothing did.
+        trace: its package's way to a trace; None if that was not measured, or failed.
     """
 
     name: str
@@ -34,6 +50,7 @@ class Contender:
     memory_bytes: float | None
     relative_error: float | None
     failure: str | None
+    trace: Trace | None = None
 
     @property
     def label(self) -> str:
@@ -69,6 +86,11 @@ class Comparison:
         """The fastest other package; None if none was measured."""
         return min((c for c in self.contenders if c.name in PEERS and c.seconds), key=lambda c: c.seconds or 0.0, default=None)
 
+    @property
+    def has_traces(self) -> bool:
+        """Say whether any package's traces were measured."""
+        return any(c.trace for c in self.contenders)
+
     def times_as_long(self, contender: Contender) -> float | None:
         """Return how many times as long a probe of this contender takes as one of this package; None if one of them failed."""
         if self.own is None or self.own.seconds is None or contender.seconds is None:
@@ -93,11 +115,21 @@ def _comparison(path: Path) -> Comparison:
         f"{options.get('device', str)}, torch {about.get('torch', str)}, {counted(int(about.number('threads')), 'thread')}"
     )
     measured = about.time("measured") if "measured" in about.values else None
-    return Comparison(path.stem, measured, setting, tuple(_contender(name, table.inner(name)) for name in table.values))
+    best = whole.inner("traces").inner("best") if whole.values.get("traces") is not None else None
+    contenders = []
+    for name in table.values:
+        trace = _trace(best.inner(name)) if best is not None and name in best.values else None
+        contenders.append(_contender(name, table.inner(name), trace))
+    return Comparison(path.stem, measured, setting, tuple(contenders))
 
 
-def _contender(name: str, row: Entries) -> Contender:
+def _contender(name: str, row: Entries, trace: Trace | None) -> Contender:
     if "error" in row.values:
-        return Contender(name, None, None, None, row.get("error", str))
+        return Contender(name, None, None, None, row.get("error", str), trace)
     error = row.number("relative_error") if "relative_error" in row.values else None
-    return Contender(name, row.number("seconds_per_probe"), row.number("peak_memory_bytes"), error, None)
+    return Contender(name, row.number("seconds_per_probe"), row.number("peak_memory_bytes"), error, None, trace)
+
+
+def _trace(row: Entries) -> Trace:
+    covered = int(row.number("covered")) if row.get("gives_interval", bool) else None
+    return Trace(row.number("seconds_to_one_per_cent"), covered, int(row.number("num_runs")))

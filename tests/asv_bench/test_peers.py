@@ -45,7 +45,13 @@ FOUND = {
     "options": {"landscape": "gpt-neo-small", "sequences": 1, "sequence_length": 32},
     "table": FORMS,
     "rows": {},
-    "traces": TRACES,
+    "traces": {
+        **TRACES,
+        "best": {
+            "taylor": {"seconds_to_one_per_cent": 5.68, "covered": 38, "gives_interval": True, "num_runs": 40},
+            "PyHessian": {"seconds_to_one_per_cent": 46.0, "covered": 0, "gives_interval": False, "num_runs": 40},
+        },
+    },
 }
 TABLE = """gpt-neo-small, 1 × 32 tokens, torch 2.13.0, 2 threads, 2026-11-26.
 
@@ -66,6 +72,20 @@ def test_the_table_has_a_line_for_each_package(peers: Any) -> None:
     assert "| villani-verify | 0.5 | 2.50 | not measured |  |  |" in without
     assert ", H100, 2026-11-26.\n" in without
     assert "Traces" not in without
+
+
+def test_the_fastest_routine_of_a_package_counts(peers: Any) -> None:
+    best = peers("table").best_routines(TRACES["table"])
+    assert set(best) == {"taylor", "PyHessian"}
+    assert best["taylor"] == {
+        "routine": "villani-verify, Hutch++", "seconds_to_one_per_cent": 5.68, "covered": 38, "gives_interval": True, "num_runs": 40
+    }  # fmt: skip
+
+
+def test_the_packages_have_the_names_that_both_comparisons_give_them(peers: Any) -> None:
+    packages = peers("table").PACKAGES.values()
+    assert {form for form, _ in packages} <= set(peers("contenders").CONTENDERS)
+    assert sorted(name for _, routines in packages for name in routines) == sorted(peers("routines").ROUTINES)
 
 
 def test_the_page_keeps_what_is_around_the_table(peers: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

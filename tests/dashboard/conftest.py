@@ -173,7 +173,7 @@ def comparison(real_comparison: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def real_comparison() -> dict[str, Any]:
-    """As asv_bench/peers/compare.py writes it; the rows of single rounds are left out."""
+    """As asv_bench/peers/table.py writes it; the rows of single rounds are left out."""
     return {
         "about": {"torch": "2.13.0", "threads": 2, "system": "Linux", "measured": "2026-11-20T10:00:00+00:00"},
         "options": {"landscape": "gpt-neo-small", "sequences": 1, "sequence_length": 32, "device": "cpu"},
@@ -184,6 +184,12 @@ def real_comparison() -> dict[str, Any]:
             "PyHessian": {"seconds_per_probe": 0.0456789123, "peak_memory_bytes": 1.3e9, "relative_error": 6e-6},
         },
         "rows": {},
+        "traces": {
+            "best": {
+                "taylor": {"seconds_to_one_per_cent": 5.678912, "gives_interval": True, "covered": 38, "num_runs": 40},
+                "PyHessian": {"seconds_to_one_per_cent": 46.12345, "gives_interval": False, "covered": 0, "num_runs": 40},
+            }
+        },
     }  # fmt: skip
 
 

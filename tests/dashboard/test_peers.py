@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.peers import OWN, PEERS, UNIT, read_peers
+from dashboard.peers import OWN, PEERS, UNIT, Trace, read_peers
 from villani_verify.errors import RequestError
 
 
@@ -32,6 +32,22 @@ def test_a_comparison_comes_back(write: Callable[..., Path], comparison: dict[st
         row = comparison["table"][c.name]
         assert (c.seconds, c.memory_bytes) == (row.get("seconds_per_probe"), row.get("peak_memory_bytes"))
         assert (c.relative_error, c.failure) == (row.get("relative_error"), row.get("error"))
+
+
+def test_traces_have_coverage_where_there_is_an_interval(write: Callable[..., Path], comparison: dict[str, Any]) -> None:
+    (found,) = read_peers(write(comparison))
+    traces = {c.name: c.trace for c in found.contenders}
+    assert traces == {
+        "forward pass": None, "taylor": Trace(5.678912, 38, 40), "curvlinops": None, "PyHessian": Trace(46.12345, None, 40)
+    }  # fmt: skip
+    assert found.has_traces
+    for without in (None, "absent"):
+        comparison["traces"] = without
+        if without:
+            del comparison["traces"]
+        (found,) = read_peers(write(comparison))
+        assert not found.has_traces
+        assert len(found.contenders) == len(traces)
 
 
 def test_others_are_held_against_this_package(write: Callable[..., Path], comparison: dict[str, Any]) -> None:
@@ -68,6 +84,8 @@ def test_no_folder_and_no_files_are_no_comparison(tmp_path: Path) -> None:
     [
         (lambda c: c.pop("table"), "table: an object"),
         (lambda c: c["options"].pop("landscape"), r"options\.landscape: text"),
+        (lambda c: c["traces"].pop("best"), r"traces\.best: an object"),
+        (lambda c: c["traces"]["best"]["taylor"].pop("covered"), r"traces\.best\.taylor\.covered: a finite number"),
         (lambda c: c["table"]["taylor"].pop("peak_memory_bytes"), r"table\.taylor\.peak_memory_bytes: a finite number"),
     ],
 )

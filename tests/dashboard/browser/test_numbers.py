@@ -61,7 +61,12 @@ def expected(site: Any, now: Any) -> dict[str, float]:
         numbers[f"verdicts/unexpected/{name}"] = sum(not f[name]["as_expected"] for f in files)
     for part in json.loads((site.nightly / "nightly.json").read_text())["parts"]:
         numbers[f"nightly/seconds/{part['name']}"] = part["seconds"]
-    table = json.loads((site.peers / "ci.json").read_text())["table"]
+    comparison = json.loads((site.peers / "ci.json").read_text())
+    table = comparison["table"]
+    for name, row in comparison["traces"]["best"].items():
+        numbers[f"peers/trace/ci/{name}"] = row["seconds_to_one_per_cent"]
+        if row["gives_interval"]:
+            numbers |= {f"peers/covered/ci/{name}": row["covered"], f"peers/runs/ci/{name}": row["num_runs"]}
     own = table["taylor"]["seconds_per_probe"]
     numbers["peers/ahead/ci"] = table["PyHessian"]["seconds_per_probe"] / own
     for name, row in table.items():
