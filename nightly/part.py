@@ -27,6 +27,7 @@ class Part:
         minutes: after so many it is stopped, and has failed.
         summary: (folder of the run, everything printed) ↦ one line.
         environment: variables that are set for it.
+        replaces: folders of the run that its programs want to find empty; removed before it runs.
     """
 
     name: str
@@ -35,3 +36,4 @@ class Part:
     minutes: float
     summary: Callable[[Path, str], str] = last_line
     environment: tuple[tuple[str, str], ...] = ()
+    replaces: tuple[str, ...] = ()

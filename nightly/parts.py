@@ -61,6 +61,7 @@ CPU: Sequence[Part] = (
     Part(
         "report", "the page of a verification",
         [(PYTHON, "-m", "villani_verify.cli", "report", "{out}/verdicts/gpt-neo-tiny.json", "--out={out}/report")], minutes=2,
+        replaces=("report",),
     ),
     Part(
         "dashboard", "speed, regressions, verdicts and peers on one page",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -63,6 +64,8 @@ def run_part(part: Part, record: Record, folder: Path) -> Done:
     environment = os.environ | dict(part.environment)
     # Those of this checkout, also where another version is installed.
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), environment.get("PYTHONPATH"))))
+    for name in part.replaces:
+        shutil.rmtree(folder / name, ignore_errors=True)
     problem = ""
     with log.open("w", encoding="utf-8") as file:
         for command in part.commands:

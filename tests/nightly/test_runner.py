@@ -91,6 +91,14 @@ def test_what_passed_is_not_run_again_and_what_failed_is(tmp_path: Path) -> None
     assert third.finished
 
 
+def test_what_a_part_writes_whole_is_removed_before_it(tmp_path: Path) -> None:
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "half.html").touch()
+    code = f"import os; os.mkdir({str(tmp_path / 'report')!r})"
+    assert run([part("report", code, replaces=("report",))], RECORD, tmp_path, say=lambda line: None).passed("report")
+    assert list((tmp_path / "report").iterdir()) == []
+
+
 def test_a_run_that_was_killed_goes_on_with_the_part_that_was_running(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(
