@@ -37,14 +37,19 @@ class Nightly:
     Attributes:
         commit: full hash of what was checked.
         started: UTC.
-        finished: UTC.
+        finished: UTC; None while parts are missing, as when the page is made by the run's own last part.
         parts: in the order in which they ran.
     """
 
     commit: str
     started: datetime
-    finished: datetime
+    finished: datetime | None
     parts: tuple[Part, ...]
+
+    @property
+    def latest(self) -> datetime:
+        """The instant by which its age is counted: the end, or the start of a run that has not ended."""
+        return self.finished or self.started
 
     def with_status(self, status: str) -> tuple[Part, ...]:
         """Return the parts that ended so."""
@@ -67,4 +72,5 @@ def read_nightly(folder: Path) -> Nightly | None:
         parts.append(Part(part.get("name", str), status, part.number("seconds"), part.get("summary", str)))
     if not parts:
         raise run.error("parts", "the run has none, so it checked nothing")
-    return Nightly(run.get("commit", str), run.time("started"), run.time("finished"), tuple(parts))
+    finished = run.time("finished") if run.get("finished", str) else None
+    return Nightly(run.get("commit", str), run.time("started"), finished, tuple(parts))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dashboard.nightly import Part, read_nightly
+from nightly.journal import Done, Record
 from villani_verify.errors import RequestError
 
 
@@ -41,3 +42,14 @@ def test_before_the_first_run_there_is_none(tmp_path: Path) -> None:
 def test_a_wrong_file_is_an_error(nightly_folder: Callable[..., Path], changes: dict[str, Any], message: str) -> None:
     with pytest.raises(RequestError, match=message):
         read_nightly(nightly_folder(**changes))
+
+
+def test_a_run_reads_its_own_record_while_its_last_part_makes_the_page(tmp_path: Path) -> None:
+    parts = (Done("properties", "passed", 5.0, "61 passed"),)
+    record = Record("c" * 40, "here", "cpu", "2026-11-26T02:00:00+00:00", {}, parts=parts)
+    record.write(tmp_path)
+    run = read_nightly(tmp_path)
+    assert run is not None
+    assert run.finished is None
+    assert run.latest == run.started == datetime(2026, 11, 26, 2, tzinfo=UTC)
+    assert [(p.name, p.status, p.seconds, p.summary) for p in run.parts] == [("properties", "passed", 5.0, "61 passed")]
