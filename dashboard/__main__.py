@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
 
 from dashboard.commits import Commits
 from dashboard.history import read_history
@@ -17,18 +16,14 @@ from dashboard.page import Inputs, render_page
 from dashboard.peers import read_peers
 from dashboard.reading import check_folder
 from dashboard.verdicts import read_verdicts
-from villani_verify.errors import RequestError, VillaniError, one_line
+from villani_verify.arguments import Parser
+from villani_verify.errors import VillaniError, one_line
 
 PROGRAM = "dashboard"
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise RequestError(f"{message} (see --help)")
-
-
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog=f"python -m {PROGRAM}",
         description="Write a page that says whether all is well: speed now and thirty days ago, what became slower, the "
         "verdicts of the last nightly run, and the comparison with other packages. What has not been measured is said there.",

@@ -24,6 +24,7 @@ from nightly.journal import NAME, Record, read
 from nightly.part import Part
 from nightly.parts import KINDS
 from nightly.runner import ROOT, now, run
+from villani_verify.arguments import Parser
 from villani_verify.environment import describe_environment
 from villani_verify.errors import DeviceError, OutputError, RequestError, VillaniError, one_line, unknown_name
 
@@ -31,13 +32,8 @@ FIRST_STATUS = 10
 DEVICES = {"cpu": "cpu", "gpu": "cuda"}
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise RequestError(f"{message} (see --help)")
-
-
-def _parser() -> _Parser:
-    parser = _Parser(prog="nightly", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def _parser() -> Parser:
+    parser = Parser(prog="nightly", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kind", choices=list(KINDS), default="cpu", help="which list of parts (default cpu)")
     parser.add_argument("--out", type=Path, default=Path("nightly-results"), metavar="DIR", help="default nightly-results")
     parser.add_argument("--only", nargs="+", metavar="PART", help="these parts; default all")

@@ -10,8 +10,8 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
+from villani_verify.arguments import Parser
 from villani_verify.errors import OutputError, RequestError, VillaniError, one_line
 from villani_verify.files import is_special, write_whole
 
@@ -24,9 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 INTERRUPTED = 130
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise RequestError(f"{message}; see python -m gate --help")
+class _Parser(Parser):
+    where_to_read = "; see python -m gate --help"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

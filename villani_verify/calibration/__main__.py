@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
+from villani_verify.arguments import Parser
 from villani_verify.calibration.case import Case
 from villani_verify.calibration.cases import CASES
 from villani_verify.calibration.coverage import ENOUGH, Coverage, measure
@@ -27,19 +28,14 @@ FIRST_SEED = 1000
 """Far from the seeds with which the package was developed."""
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise RequestError(f"{message} (see --help)")
-
-
 class _List(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *ignored: object) -> NoReturn:
         print(*(f"{case.name:32} {case.estimator}: {case.what}" for case in CASES.values()), sep="\n")
         parser.exit()
 
 
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog=f"python -m {PROGRAM}",
         description="How often intervals cover, true landscapes are refuted, and false ones are found out. What is finished is "
         "kept in the output directory as JSON lines, and is not measured again by the same command.",
