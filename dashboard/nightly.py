@@ -7,27 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 from dashboard.reading import read_object
+from nightly.journal import NAME, VERSION, Done
 
-FILE = "nightly.json"
 STATUSES = ("passed", "failed", "skipped")
-_READABLE_VERSION = 1
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part of the run, such as the properties.
-
-    Attributes:
-        name: such as "properties".
-        status: "passed", "failed" or "skipped".
-        seconds: how long it took.
-        summary: one line.
-    """
-
-    name: str
-    status: str
-    seconds: float
-    summary: str
 
 
 @dataclass(frozen=True)
@@ -44,14 +26,14 @@ class Nightly:
     commit: str
     started: datetime
     finished: datetime | None
-    parts: tuple[Part, ...]
+    parts: tuple[Done, ...]
 
     @property
     def latest(self) -> datetime:
         """The instant by which its age is counted: the end, or the start of a run that has not ended."""
         return self.finished or self.started
 
-    def with_status(self, status: str) -> tuple[Part, ...]:
+    def with_status(self, status: str) -> tuple[Done, ...]:
         """Return the parts that ended so."""
         return tuple(p for p in self.parts if p.status == status)
 
@@ -62,14 +44,14 @@ def read_nightly(folder: Path) -> Nightly | None:
     Raises:
         RequestError: if the file cannot be read, or is of another version.
     """
-    path = folder / FILE
+    path = folder / NAME
     if not path.exists():
         return None
-    run = read_object(path, version=_READABLE_VERSION)
+    run = read_object(path, version=VERSION)
     parts = []
     for part in run.listed("parts"):
         status = part.choice("status", STATUSES)
-        parts.append(Part(part.get("name", str), status, part.number("seconds"), part.get("summary", str)))
+        parts.append(Done(part.get("name", str), status, part.number("seconds"), part.get("summary", str)))
     if not parts:
         raise run.error("parts", "the run has none, so it checked nothing")
     finished = run.time("finished") if run.get("finished", str) else None

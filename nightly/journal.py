@@ -21,7 +21,7 @@ class Done:
 
     Attributes:
         name: of the part.
-        status: "passed" or "failed".
+        status: "passed", "failed" or, of jobs of other makers, "skipped".
         seconds: wall-clock time.
         summary: one line.
     """

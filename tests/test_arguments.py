@@ -11,9 +11,7 @@ class Elsewhere(Parser):
 
 
 @pytest.mark.parametrize(("kind", "end"), [(Parser, r" \(see --help\)"), (Elsewhere, "; ask somebody")])
-def test_a_wrong_argument_is_an_error_and_prints_nothing(
-    kind: type[Parser], end: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_wrong_argument_is_an_error_and_prints_nothing(kind: type[Parser], end: str, capsys: pytest.CaptureFixture[str]) -> None:
     parser = kind()
     parser.add_argument("--count", type=int)
     assert parser.parse_args(["--count", "3"]).count == 3

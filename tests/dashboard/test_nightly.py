@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.nightly import Part, read_nightly
+from dashboard.nightly import read_nightly
 from nightly.journal import Done, Record
 from villani_verify.errors import RequestError
 
@@ -19,8 +19,8 @@ def test_a_run_comes_back(nightly_folder: Callable[..., Path]) -> None:
     assert run.started == datetime(2026, 11, 26, 2, tzinfo=UTC)
     assert run.finished == datetime(2026, 11, 26, 5, tzinfo=UTC)
     assert run.parts == (
-        Part("properties", "passed", 512.25, "61 properties, 20,000 examples"),
-        Part("gpu", "skipped", 0.0, "no device"),
+        Done("properties", "passed", 512.25, "61 properties, 20,000 examples"),
+        Done("gpu", "skipped", 0.0, "no device"),
     )
     assert run.with_status("skipped") == run.parts[1:]
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from dashboard.history import History, Series
-from dashboard.nightly import Nightly, Part, read_nightly
+from dashboard.nightly import Nightly, read_nightly
 from dashboard.regressions import find_regressions
 from dashboard.summary import summarise
 from dashboard.verdicts import Row, Verdict
+from nightly.journal import Done
 
 STEADY = (1.0, 1.001, 0.999, 1.0, 1.002, 1.0)
 GOOD, BAD = Verdict("supported", "supported", True), Verdict("refuted", "supported", False)
@@ -65,7 +66,7 @@ def test_what_is_wrong_is_said(judge: Callable[..., Any], what: dict[str, Any], 
 
 
 def test_failed_parts_are_named_and_skipped_ones_are_no_failure(judge: Callable[..., Any], run: Nightly) -> None:
-    failed = replace(run, parts=(*run.parts, Part("zoo", "failed", 1.0, ""), Part("fuzz", "failed", 1.0, "")))
+    failed = replace(run, parts=(*run.parts, Done("zoo", "failed", 1.0, ""), Done("fuzz", "failed", 1.0, "")))
     assert judge(nightly=failed) == ("bad", "Needs attention: 2 parts of the last nightly run failed (zoo, fuzz).")
 
 
