@@ -21,7 +21,7 @@ class Done:
 
     Attributes:
         name: of the part.
-        status: "passed", "failed" or, of jobs of other makers, "skipped".
+        status: "passed" or "failed"; a reader may also meet "skipped".
         seconds: wall-clock time.
         summary: one line.
     """
