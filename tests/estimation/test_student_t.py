@@ -4,36 +4,28 @@ import math
 from statistics import NormalDist
 
 import pytest
-from scipy import stats
+from scipy import integrate
 
-from villani_verify.estimation.student_t import student_t_cdf, student_t_quantile
-
-FREEDOMS = [1, 2, 3, 4, 5, 7, 9, 10, 15, 29, 30, 99, 100, 199, 200]
-PROBABILITIES = [1e-9, 1e-6, 0.001, 0.025, 0.3, 0.5, 0.7, 0.9, 0.975, 0.995, 0.99999, 1 - 1e-9]
+from villani_verify.estimation.student_t import student_t_quantile
 
 
-@pytest.mark.parametrize("freedom", range(1, 201))
-def test_distribution_function(freedom: int) -> None:
-    for x in (-50.0, -3.3, -1.0, -1e-6, 0.0, 0.2, 1.0, 2.5, 7.0, 1e4):
-        # For one degree of freedom scipy itself is off by 6e-12 near zero, where the Cauchy distribution is ½ + atan(x)/π.
-        expected = 0.5 + math.atan(x) / math.pi if freedom == 1 else stats.t.cdf(x, freedom)
-        assert student_t_cdf(x, freedom) == pytest.approx(expected, abs=1e-12)
+def density(x: float, freedom: float) -> float:
+    """Student's density, as Student wrote it."""
+    constant = math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)) / math.sqrt(math.pi * freedom)
+    return constant * (1 + x * x / freedom) ** (-(freedom + 1) / 2)
 
 
-@pytest.mark.parametrize("freedom", FREEDOMS)
-@pytest.mark.parametrize("probability", PROBABILITIES)
-def test_quantile(freedom: int, probability: float) -> None:
-    x = student_t_quantile(probability, freedom)
-    assert stats.t.cdf(x, freedom) == pytest.approx(probability, abs=1e-12)
-    if 1e-3 <= probability <= 0.999:
-        assert x == pytest.approx(stats.t.ppf(probability, freedom), rel=1e-9, abs=1e-9)
+@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 5, 9, 10, 15, 29, 99, 200, 3.5])
+@pytest.mark.parametrize("probability", [0.001, 0.025, 0.3, 0.7, 0.9, 0.975, 0.995, 0.99999])
+def test_the_density_below_the_quantile_integrates_to_the_probability(freedom: float, probability: float) -> None:
+    between, _ = integrate.quad(density, 0, student_t_quantile(probability, freedom), args=(freedom,), epsabs=1e-12)
+    assert 0.5 + between == pytest.approx(probability, abs=1e-10)
 
 
-@pytest.mark.parametrize("freedom", FREEDOMS)
+@pytest.mark.parametrize("freedom", [1, 4, 9, 100])
 @pytest.mark.parametrize("probability", [0.6, 0.975, 0.99999])
 def test_symmetry(freedom: int, probability: float) -> None:
     assert student_t_quantile(1 - probability, freedom) == pytest.approx(-student_t_quantile(probability, freedom), rel=1e-9)
-    assert student_t_cdf(-1.7, freedom) == pytest.approx(1 - student_t_cdf(1.7, freedom), abs=1e-15)
 
 
 def test_the_middle_is_zero() -> None:
@@ -46,17 +38,14 @@ def test_closed_forms() -> None:
     assert student_t_quantile(0.975, 2) == pytest.approx(0.95 / math.sqrt(2 * 0.975 * 0.025), rel=1e-12)
 
 
-@pytest.mark.parametrize("freedom", [100_001, 1e9, math.inf])
-def test_many_degrees_of_freedom_are_normal(freedom: float) -> None:
-    assert student_t_quantile(0.975, freedom) == NormalDist().inv_cdf(0.975)
+@pytest.mark.parametrize(("freedom", "rel"), [(1e5, 2e-5), (1e9, 1e-8), (math.inf, 1e-14)])
+def test_many_degrees_of_freedom_are_normal(freedom: float, rel: float) -> None:
+    assert student_t_quantile(0.975, freedom) == pytest.approx(NormalDist().inv_cdf(0.975), rel=rel)
 
 
-def test_the_normal_quantile_is_near_enough_where_it_takes_over() -> None:
-    assert NormalDist().inv_cdf(0.975) == pytest.approx(stats.t.ppf(0.975, 100_001), rel=2e-5)
-    assert student_t_quantile(0.975, 100_000) == pytest.approx(stats.t.ppf(0.975, 100_000), rel=1e-9)
-
-
-@pytest.mark.parametrize(("probability", "freedom"), [(0, 5), (1, 5), (-0.1, 5), (1.1, 5), (math.nan, 5), (0.9, 0), (0.9, -3)])
+@pytest.mark.parametrize(
+    ("probability", "freedom"), [(0, 5), (1, 5), (-0.1, 5), (1.1, 5), (math.nan, 5), (0.9, 0), (0.9, -3), (0.9, math.nan)]
+)
 def test_out_of_range(probability: float, freedom: float) -> None:
     with pytest.raises(ValueError, match=r"^probability .* and degrees of freedom .*: out of range$"):
         student_t_quantile(probability, freedom)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from villani_verify.calibration.case import HIGHEST, LEVEL, LOWEST, Asked, Case
-from villani_verify.calibration.proportion import clopper_pearson
 from villani_verify.curvature.probes import derive_seed
 from villani_verify.estimation.estimate import Interval
+from villani_verify.estimation.proportion import clopper_pearson
 
 ENOUGH = 10_000
 """From so many replications on the figure itself is judged: its error is 0.22 %."""

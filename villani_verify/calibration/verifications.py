@@ -8,8 +8,8 @@ from functools import cache
 from itertools import islice
 from typing import Any
 
-from villani_verify.calibration.proportion import clopper_pearson, upper_bound
 from villani_verify.criteria.result import Status
+from villani_verify.estimation.proportion import clopper_pearson, upper_bound
 from villani_verify.landscape import Landscape
 from villani_verify.landscapes.zoo import ZOO, ZooEntry
 from villani_verify.verification import verify

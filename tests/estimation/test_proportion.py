@@ -3,14 +3,13 @@ from __future__ import annotations
 import pytest
 from scipy.stats import binomtest
 
-from villani_verify.calibration.proportion import clopper_pearson, upper_bound
+from villani_verify.estimation.proportion import clopper_pearson, upper_bound
 
 
 @pytest.mark.parametrize(("count", "total"), [(0, 20), (20, 20), (1, 1), (0, 1), (7, 30), (25, 30), (9503, 10_000), (3, 2000)])
 @pytest.mark.parametrize("level", [0.9, 0.95, 0.999])
 def test_against_scipy(count: int, total: int, level: float) -> None:
     expected = binomtest(count, total).proportion_ci(level, method="exact")
-    # Logarithms of factorials of 10,000 are right to about 1e-11.
     assert clopper_pearson(count, total, level) == pytest.approx((expected.low, expected.high), rel=1e-9, abs=1e-12)
 
 
