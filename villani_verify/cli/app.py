@@ -11,6 +11,7 @@ import typer
 
 from villani_verify import __version__
 from villani_verify.cli.allocator import keep_freed_memory
+from villani_verify.cli.constants import constants
 from villani_verify.cli.doctor import doctor
 from villani_verify.cli.interruption import errors_as_interrupt, signals_remembered
 from villani_verify.cli.psi import psi
@@ -38,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for _command in (verify, psi, replay, report, zoo, doctor):
+for _command in (verify, psi, constants, replay, report, zoo, doctor):
     app.command(epilog=_STATUSES)(_command)
 
 

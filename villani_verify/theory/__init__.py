@@ -1,0 +1,1 @@
+"""What follows from the criteria, computed and audited: constants of the Gibbs measure, mixing, spectra, generalisation bounds."""

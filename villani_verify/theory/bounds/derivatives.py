@@ -1,0 +1,73 @@
+"""Derivatives of F at many points of a landscape of few parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.func import grad, hessian, vmap
+
+from villani_verify.landscape import Landscape
+
+Numbers = NDArray[np.float64]
+
+_AT_ONCE = 1 << 14
+
+
+@dataclass(frozen=True)
+class Derivatives:
+    """∇F and ∇²F at n points.
+
+    Attributes:
+        gradient: (n, d) float64.
+        hessian: (n, d, d) float64.
+    """
+
+    gradient: Numbers
+    hessian: Numbers
+
+    @property
+    def smallest(self) -> Numbers:
+        """(n,) smallest eigenvalue of ∇²F at each point."""
+        return np.asarray(np.linalg.eigvalsh(self.hessian)[:, 0])
+
+    @property
+    def largest(self) -> Numbers:
+        """(n,) spectral norm of ∇²F at each point."""
+        return np.asarray(np.abs(np.linalg.eigvalsh(self.hessian)).max(axis=1))
+
+    def psi(self, temperature: float) -> Numbers:
+        """(n,) Ψ_s = ‖∇F‖²/s − ΔF at each point."""
+        laplacian = np.trace(self.hessian, axis1=1, axis2=2)
+        return np.asarray((self.gradient**2).sum(axis=1) / temperature - laplacian)
+
+
+def derivatives_at(landscape: Landscape, points: Numbers) -> Derivatives:
+    """Return ∇F and ∇²F, dense: d² numbers a point.
+
+    Args:
+        landscape: of few parameters; its loss must be twice differentiable by `torch.func`.
+        points: (n, d) float64, in the order of the landscape's tensors.
+    """
+    shapes = {n: t.shape for n, t in landscape.initial.items()}
+    counts = [t.numel() for t in landscape.initial.values()]
+    decays = torch.cat([torch.full((t.numel(),), landscape.decay[n], dtype=torch.float64) for n, t in landscape.initial.items()])
+
+    def loss(theta: Tensor) -> Tensor:
+        named = {n: part.reshape(shapes[n]) for n, part in zip(shapes, theta.split(counts), strict=True)}
+        return torch.as_tensor(sum(w * landscape.loss_function(named, b) for w, b in landscape.weighted_batches()))
+
+    given = torch.from_numpy(np.ascontiguousarray(points)).to(landscape.dtype)
+    first, second = grad(loss), hessian(loss)
+    size = max(1, _AT_ONCE // len(decays) ** 2)
+    try:
+        gradients, hessians = vmap(first, chunk_size=size)(given), vmap(second, chunk_size=size)(given)
+    except RuntimeError:  # branches on values, or an operation that cannot be batched: one by one
+        gradients, hessians = torch.stack([first(x) for x in given]), torch.stack([second(x) for x in given])
+    return Derivatives(
+        (gradients.to(torch.float64) + given.to(torch.float64) * decays).numpy(),
+        (hessians.to(torch.float64) + torch.diag(decays)).numpy(),
+    )
