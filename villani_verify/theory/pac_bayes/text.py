@@ -65,12 +65,14 @@ def text_samples(
     name = None if request.model is not None else request.landscape or DEFAULT_LANDSCAPE
     count = SEQUENCES if request.sequences is None else request.sequences
     others = count if held_out_sequences is None else held_out_sequences
-    if others < 1:
-        raise RequestError(f"held-out sequences {others}: it is not at least 1; give 1000")
     if name is not None and name not in TRANSFORMERS:
         landscape = request.load()
+        if split is not None or held_out_split is not None or held_out_sequences is not None:
+            raise RequestError(f"split of landscape {name!r}: it has rows of its own, or none; leave out the options of the sample")
         return TextSamples(landscape, sample_of(landscape), None)
     check_sample(count)
+    if others < 1:
+        raise RequestError(f"held-out sequences {others}: it is not at least 1; give 1000")
     trained_on = TRAINED_ON.get(name or "") if request.dataset == "embedded" else None
     first, second = _splits(request.dataset, split, held_out_split, trained_on)
     # Only to build the model, and to check all that the request says; the rows are cut below.
