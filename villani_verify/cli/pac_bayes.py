@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from villani_verify.cli.interruption import stopping_on_request
 from villani_verify.cli.options import LandscapeOptions, takes_landscape
 from villani_verify.cli.output import STANDARD_OUTPUT, standard_output_for
 from villani_verify.cli.pac_bayes_output import check_targets, show, write
@@ -34,7 +35,7 @@ def pac_bayes(
         float | None,
         typer.Option(
             metavar="NATS",
-            help="B of the clipped cross-entropy min(ce, B), fixed before the data. Default: ln V, that of the uniform predictor.",
+            help="B of the clipped cross-entropy min(ce, B), fixed before the data. Default: 2 ln V, twice the uniform one's.",
             rich_help_panel=_BOUND,
         ),
     ] = None,
@@ -185,7 +186,7 @@ def _measure(
             prior_precisions=precisions or _default_precisions(landscape),
             posterior_sds=sds,
             prior_mean=_prior_mean(landscape, prior_mean),
-            progress=progress,
+            progress=stopping_on_request(progress),
             **numbers,
         )
         results = study.as_dict()

@@ -32,13 +32,19 @@ def _vacuity(best: Mapping[str, Any], loss: Mapping[str, Any]) -> str:
         else f"{show(number(loss['uniform']) * number(loss['scale']))}, that of the uniform predictor"
     )
     if not best["vacuous"]:
-        return f"It is below {largest}" + ("." if uniform is None else f", and below {uniform}: it is not vacuous.")
+        return f"It is below {largest}" + (
+            "." if uniform is None else f", and {_below(best, loss)} below {uniform}: it is not vacuous."
+        )
     text = (
         f"VACUOUS: it is not below {largest}" if best["reaches_one"] else f"VACUOUS: it is below {largest}, but not below {uniform}"
     )
     if best["n_needed"] is not None:
         return f"{text}. With this loss and divergence it would take {show(best['n_needed'])} sequences to say something."
     return f"{text}."
+
+
+def _below(best: Mapping[str, Any], loss: Mapping[str, Any]) -> str:
+    return percent(float(f"{1 - number(best['bound']) / number(loss['uniform']):.2g}"))
 
 
 def held_out_words(results: Mapping[str, Any]) -> str:

@@ -131,6 +131,7 @@ def test_vacuous_bounds(linear, study: PacBayesStudy) -> None:
     assert unknown.no_better_than_uniform is None
     assert not unknown.vacuous
     assert unknown.n_needed is None
+    assert replace(best, uniform=1.0).n_needed is None
 
 
 def test_results_are_plain_json(study: PacBayesStudy) -> None:

@@ -70,7 +70,8 @@ def bounded_loss(landscape: Landscape, name: str, *, clip: float | None = None) 
     Args:
         landscape: of a causal language model.
         name: one of `LOSSES`.
-        clip: B of the clipped cross-entropy, in nats, chosen before the data; default ln V, that of the uniform predictor.
+        clip: B of the clipped cross-entropy, in nats, fixed before the data; default 2 ln V, twice that of the uniform predictor.
+            With B ≤ ln V the uniform predictor has the largest loss there is, and any bound below it would look like learning.
 
     Raises:
         RequestError: if there is no such loss, the clip is not positive or has no meaning, or the landscape has no tokens.
@@ -85,7 +86,7 @@ def bounded_loss(landscape: Landscape, name: str, *, clip: float | None = None) 
     vocabulary = vocabulary_size(model)
     if name == "token-error":
         return BoundedLoss(name, 1.0, "errors per token", 1 - 1 / vocabulary, _of_logits(model, token_errors))
-    bound = math.log(vocabulary) if clip is None else float(clip)
+    bound = 2 * math.log(vocabulary) if clip is None else float(clip)
     of_rows = _of_logits(model, lambda logits, tokens: clipped_cross_entropies(logits, tokens, bound))
     return BoundedLoss(name, bound, "nats per token", min(math.log(vocabulary), bound) / bound, of_rows)
 

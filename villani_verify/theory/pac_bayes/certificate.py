@@ -113,10 +113,11 @@ class Certificate:
     def n_needed(self) -> int | None:
         """How large n would have to be for a bound below the uniform predictor's loss, if loss and divergence stayed as they are.
 
-        The least n with (KL(Q‖P) + ln(2√n/δ))/n < kl(L̂‖uniform); None where no n is enough, or no uniform predictor is known.
+        The least n with (KL(Q‖P) + ln(2√n/δ))/n < kl(L̂‖uniform); None where no n is enough, no uniform predictor is known, or its
+        loss is 1, below which every kl inverse is.
         """
         upper = self.empirical.interval[1]
-        if self.uniform is None or upper >= self.uniform:
+        if self.uniform is None or upper >= self.uniform or self.uniform >= 1:
             return None
         return least_sample(self.divergence, binary_kl(upper, self.uniform), self.confidence.per_prior)
 
