@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
+from villani_verify.estimation.proportion import clopper_pearson
 from villani_verify.theory.pac_bayes.binary_kl import binary_kl, kl_inverse_lower, kl_inverse_upper, mean_interval
 
 PROBABILITIES = st.floats(0, 1) | st.floats(0, 1e-6)
@@ -98,6 +99,18 @@ def test_interval_of_a_coin_misses_at_most_as_often_as_it_says(count: int, p: fl
     narrower = [mean_interval(k / count, count, min(0.999, 20 * delta)) for k in range(count + 1)]
     if count > 1:
         assert sum(binom.pmf(k, count, p) for k, (low, high) in enumerate(narrower) if not low <= p <= high) > missed
+
+
+@pytest.mark.parametrize("count", [1, 7, 40])
+@pytest.mark.parametrize("delta", [0.3, 0.05, 1e-4])
+def test_interval_of_a_coin_holds_the_exact_one_and_meets_it_at_the_ends(count: int, delta: float) -> None:
+    for k in range(count + 1):
+        low, high = mean_interval(k / count, count, delta)
+        exact_low, exact_high = clopper_pearson(k, count, 1 - delta)
+        assert low <= exact_low + 1e-12
+        assert high >= exact_high - 1e-12
+    # At zero both say that the chance of never, (1 − p)^m, is δ/2.
+    assert mean_interval(0.0, count, delta)[1] == pytest.approx(1 - (delta / 2) ** (1 / count), rel=1e-12)
 
 
 def test_interval_covers_values_that_are_no_coins() -> None:

@@ -43,7 +43,7 @@ class Confidence:
 
     @property
     def level(self) -> float:
-        """1 − δ − δ′: probability that every bound of one inequality holds at once, so also the least of them."""
+        """Probability 1 − δ − δ′ that every bound of one inequality holds at once, so also the least of them."""
         return 1 - self.delta - self.monte_carlo_delta
 
 
@@ -96,7 +96,7 @@ class Certificate:
 
     @property
     def reaches_one(self) -> bool:
-        """Whether the bound is at least 1, the largest loss there is: then it excludes nothing."""
+        """Whether the bound is at least 1, the largest loss there is, so that it excludes nothing."""
         return self.bound >= 1
 
     @property
@@ -123,7 +123,7 @@ class Certificate:
 
     @property
     def order(self) -> tuple[float, float, float]:
-        """What the best certificate has least of: its bound; where these are 1 to the last digit, n_needed; then the divergence."""
+        """What the best certificate has least of, the bound first; then n_needed and the divergence, where bounds round to 1."""
         return self.bound, math.inf if self.n_needed is None else self.n_needed, self.divergence
 
     def as_dict(self, scale: float) -> dict[str, Any]:

@@ -18,7 +18,7 @@ FEWEST = 8
 """Maurer proved E exp(n kl(L̂‖L)) ≤ 2√n for n ≥ 8."""
 
 BETAS = tuple(2.0**k for k in range(-6, 5))
-"""Catoni's β, fixed before any data: 1/64 … 16. The best of them may be chosen at the price ln 11."""
+"""Catoni's β from 1/64 to 16, fixed before any data. The best of them may be chosen at the price ln 11."""
 
 
 def maurer_seeger(loss: float, divergence: float, n: int, delta: float) -> float:
@@ -71,7 +71,7 @@ def catoni_best(loss: float, divergence: float, n: int, delta: float, betas: Seq
 
 Inequality = Callable[[float, float, int, float], float]
 MAIN = "maurer-seeger"
-"""The one that certificates are read from, chosen before any number was seen: the least of three would need a union bound."""
+"""The one that certificates are read from, chosen before any number was seen. The least of three would need a union bound."""
 INEQUALITIES: Mapping[str, Inequality] = MappingProxyType({MAIN: maurer_seeger, "catoni": catoni_best, "mcallester": mcallester})
 """Name in results → bound of (loss, divergence, n, δ). Each holds with probability 1 − δ; all three at once need not."""
 

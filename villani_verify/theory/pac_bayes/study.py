@@ -18,7 +18,7 @@ from villani_verify.theory.pac_bayes.sample import Sample, sample_of
 from villani_verify.verification import strict_json
 
 PRIOR_PRECISIONS = tuple(10.0 ** (k / 2) for k in range(-4, 9))
-"""λ from 0.01 to 10⁴, half a decade apart: fixed before any data."""
+"""λ from 0.01 to 10⁴ in half decades, fixed before any data."""
 POSTERIOR_SDS = (0.003, 0.01, 0.03, 0.1)
 
 
