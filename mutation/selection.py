@@ -42,6 +42,8 @@ SEEN_BY: Mapping[str, Sequence[str]] = {
     "curvature/taylor/sources.py": ["tests/curvature/test_second_order_taylor.py"],
     "curvature/taylor/table.py": ["tests/curvature/taylor/test_rules.py"],
     "curvature/taylor/weighted.py": ["tests/curvature/test_second_order_taylor.py"],
+    "theory/pac_bayes/certificate.py": ["tests/theory/pac_bayes/test_study.py"],
+    "theory/pac_bayes/inequalities.py": ["tests/theory/pac_bayes/test_coverage.py", "tests/theory/pac_bayes/test_study.py"],
 }
 # What sees any of the mathematics, the verdicts of whole landscapes last.
 GENERAL = ("tests/test_known_answers.py", "tests/test_measurement.py", "tests/test_replaying.py", "tests/test_verification.py")

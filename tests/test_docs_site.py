@@ -59,7 +59,7 @@ def test_formulae_are_mathml_with_the_font_that_they_need(site: Path) -> None:
 
 def test_the_commands_are_all_there_with_all_their_options(site: Path) -> None:
     page = (site / "reference" / "commands.html").read_text()
-    sections = dict(re.findall(r'<section id="villani-verify-(\w+)">(.*?)</section>', page, re.DOTALL))
+    sections = dict(re.findall(r'<section id="villani-verify-([\w-]+)">(.*?)</section>', page, re.DOTALL))
     commands = get_command(app).commands
     assert sections.keys() == commands.keys()
     for name, command in commands.items():

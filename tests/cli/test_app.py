@@ -11,7 +11,7 @@ from villani_verify.cli import app as application
 from villani_verify.cli import main
 from villani_verify.cli.app import app
 
-COMMANDS = ("verify", "psi", "constants", "replay", "report", "zoo", "doctor")
+COMMANDS = ("verify", "psi", "constants", "pac-bayes", "replay", "report", "zoo", "doctor")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -29,7 +29,7 @@ def test_help_lists_all_commands(run):
     outcome = run("--help")
     assert outcome.status == 0
     assert all(f" {command} " in outcome.out for command in COMMANDS)
-    assert {c.callback.__name__ for c in app.registered_commands} == set(COMMANDS)
+    assert {c.callback.__name__.replace("_", "-") for c in app.registered_commands} == set(COMMANDS)
 
 
 def test_every_option_is_explained(run, monkeypatch):
@@ -68,6 +68,7 @@ def test_without_a_command_it_is_verify(run, landscapes):
         (["psi", "--seed", "one"], ("--seed", "integer", "villani-verify psi --help")),
         (["psi", "--radius", "far"], ("--radius", "number", "villani-verify psi --help")),
         (["psi", "--radius"], ("--radius", "argument", "villani-verify psi --help")),
+        (["pac-bayes", "--draws", "many"], ("--draws", "integer", "villani-verify pac-bayes --help")),
         (["replay"], ("SOURCE", "villani-verify replay --help")),
         (["report", "results.json"], ("--out", "villani-verify report --help")),
         (["zoo", "double-well"], ("double-well", "villani-verify zoo --help")),

@@ -14,6 +14,7 @@ from villani_verify.cli.allocator import keep_freed_memory
 from villani_verify.cli.constants import constants
 from villani_verify.cli.doctor import doctor
 from villani_verify.cli.interruption import errors_as_interrupt, signals_remembered
+from villani_verify.cli.pac_bayes import pac_bayes
 from villani_verify.cli.psi import psi
 from villani_verify.cli.replay import replay
 from villani_verify.cli.report import report
@@ -39,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for _command in (verify, psi, constants, replay, report, zoo, doctor):
+for _command in (verify, psi, constants, pac_bayes, replay, report, zoo, doctor):
     app.command(epilog=_STATUSES)(_command)
 
 
@@ -106,7 +107,7 @@ def _with_command(arguments: list[str]) -> list[str]:
 
 def _usage(error: Any, arguments: list[str]) -> str:
     """Return what was wrong with the usage, and where to look it up."""
-    known = {command.callback.__name__ for command in app.registered_commands if command.callback is not None}
+    known = {command.callback.__name__.replace("_", "-") for command in app.registered_commands if command.callback is not None}
     place = f"{PROGRAM} {arguments[0]}" if arguments[0] in known else PROGRAM
     return f"{one_line(error.format_message(), _LONGEST_LINE).rstrip('.')} (see `{place} --help`)"
 

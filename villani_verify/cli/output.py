@@ -18,15 +18,23 @@ STANDARD_OUTPUT = "-"
 
 
 def check_json_target(target: str | None) -> None:
-    """Check that JSON can be written to a path; None and "-" (standard output) always can.
+    """Check that JSON can be written to a path; None and "-" (standard output) always can; see `check_file_target`."""
+    if target is not None and target != STANDARD_OUTPUT:
+        check_file_target(target, "JSON file")
+
+
+def check_file_target(target: str, what: str) -> None:
+    """Check that a file can be written to a path, by making and removing one there.
+
+    Args:
+        target: the path.
+        what: what to call the file in an error.
 
     Raises:
         OutputError: if the path is a directory, or nothing can be written beside it.
     """
-    if target is None or target == STANDARD_OUTPUT:
-        return
     path = Path(target)
-    where = f"JSON file {target!r}"
+    where = f"{what} {target!r}"
     try:
         if path.is_dir():
             raise OutputError(f"{where}: it is a directory; give the path of a file")
@@ -52,10 +60,19 @@ def write_json(data: Mapping[str, Any], target: str) -> None:
     if target == STANDARD_OUTPUT:
         sys.stdout.write(text)
         return
+    write_file(text, target, "JSON file")
+
+
+def write_file(text: str, target: str, what: str) -> None:
+    """Write text to a path, whole or not at all.
+
+    Raises:
+        OutputError: if it cannot be written; an older file is then still whole.
+    """
     try:
         write_whole(Path(target), text)
     except OSError as e:
-        raise OutputError(f"JSON file {target!r}: it cannot be written ({e.strerror}); give another path") from e
+        raise OutputError(f"{what} {target!r}: it cannot be written ({e.strerror}); give another path") from e
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from torch import nn
 from villani_verify.corpora import load_tokenizer, token_sequences
 from villani_verify.corpora.embedded import embedded_text
 from villani_verify.corpora.tokenizers import Tokenizer
+from villani_verify.errors import RequestError
 from villani_verify.landscape import Landscape
 from villani_verify.landscapes import architectures
 from villani_verify.landscapes.models import check_positions, load_model, vocabulary_size
@@ -186,6 +187,23 @@ TRANSFORMERS: Mapping[str, TransformerSpec] = {
     )
 }
 """Name → specification, in the order in which lists show them."""
+
+# What trained weights of the zoo were before their training.
+_INITIALISATIONS: Mapping[str, Callable[[], nn.Module]] = {"gpt-neo-small": architectures.gpt_neo_small}
+
+
+def initialisation_of(name: str) -> nn.Module:
+    """Return the model of the zoo that the training of `name` began with.
+
+    Raises:
+        RequestError: if it was not trained, or its initialisation is not known here.
+    """
+    if name not in _INITIALISATIONS:
+        raise RequestError(
+            f"initialisation of {name!r}: it is not known here; give the directory of the model as it was before training"
+        )
+    return _INITIALISATIONS[name]()
+
 
 TRANSFORMER_ENTRIES: tuple[ZooEntry, ...] = tuple(spec.entry for spec in TRANSFORMERS.values())
 """The same as entries of the zoo."""
