@@ -13,6 +13,7 @@ from villani_verify import __version__
 from villani_verify.cli.allocator import keep_freed_memory
 from villani_verify.cli.doctor import doctor
 from villani_verify.cli.interruption import errors_as_interrupt, signals_remembered
+from villani_verify.cli.langevin import langevin
 from villani_verify.cli.psi import psi
 from villani_verify.cli.replay import replay
 from villani_verify.cli.report import report
@@ -38,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for _command in (verify, psi, replay, report, zoo, doctor):
+for _command in (verify, psi, langevin, replay, report, zoo, doctor):
     app.command(epilog=_STATUSES)(_command)
 
 
