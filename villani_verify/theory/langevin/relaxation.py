@@ -60,6 +60,8 @@ def fit_relaxation(times: Array, values: Array, level: float = 0.95) -> Relaxati
     if len(values) < 2:
         return Relaxation("fewer than two chains start at the reference point")
     mean = values.mean(0)
+    if np.ptp(mean) <= 1e-12 * np.abs(mean).max():
+        return Relaxation("F does not change")
     slowest, fastest = 0.5 / times[-1], 1 / (times[1] - times[0])
 
     def remainder(log_rate: float) -> float:
@@ -78,9 +80,7 @@ def fit_relaxation(times: Array, values: Array, level: float = 0.95) -> Relaxati
     slope = -amplitude * times * math.exp(log_rate) * basis[:, 0]
     jacobian = np.column_stack([slope, basis])
     fit = basis @ np.array([amplitude, limit])
-    moves = np.linalg.lstsq(jacobian, (values - fit).T, rcond=None)[0] if amplitude else np.full((3, len(values)), math.nan)
-    if not np.isfinite(moves).all():
-        return Relaxation("F does not change")
+    moves = np.linalg.lstsq(jacobian, (values - fit).T, rcond=None)[0]
     log_rates, amplitudes, limits = (
         student_interval(centre + move, level) for centre, move in zip((log_rate, amplitude, limit), moves, strict=True)
     )
