@@ -56,6 +56,16 @@ def test_the_gaussian_start_is_the_measure_of_the_decay_alone(flat: Callable[...
     np.testing.assert_allclose(mixed.records[0, mixed.from_reference, 1], 1)
 
 
+def test_gaussian_starts_are_halved_where_the_loss_is_steep() -> None:
+    steep = Landscape.from_function(lambda x: x.pow(4).sum(), 1, weight_decay=0.1, initial=torch.tensor([0.5], dtype=torch.float64))
+    first = run(steep, replace(SETTINGS, start="gaussian", chains=200, steps=1, step_size=1e-6)).records[0]
+    assert (first[:, 0] <= 0.5**4 + 0.05 * 0.25 + 0.5).all()
+    # s/(2λ) = 2.5 makes about half of the draws too high; none is brought further down than one halving too many.
+    assert first[:, 1].max() > 0.5
+    assert (first[:, 4] > 0).any()
+    assert (first[:, 4] < 0).any()
+
+
 def test_the_stationary_variance_of_the_discretised_chain(flat: Callable[..., Landscape]) -> None:
     chain = QuadraticChain(2.0, 0.5, 0.3, 10)  # ηλ = 0.6: the continuous variance would be 30 % smaller
     settings = ChainSettings(0.5, 0.3, 400, 60, seed=1)

@@ -6,8 +6,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from matplotlib.axes import Axes
-
 from villani_verify.report.figures.axes import guide, log_axis
 from villani_verify.report.figures.canvas import HUES, PALETTE, Drawn, canvas, finish
 from villani_verify.report.numbers import number, percent, show
@@ -37,10 +35,11 @@ def draw_relaxation(results: Mapping[str, Any]) -> Drawn | None:
             axes.plot(times, [number(point["value"]) for point in points], color=PALETTE[role], label=_label(cell))
             if cell in fitted:
                 fit = {name: number(cell["relaxation"][name]["value"]) for name in ("rate", "limit", "amplitude")}
-                guide(axes, times, [fit["limit"] + fit["amplitude"] * math.exp(-fit["rate"] * t) for t in times])
+                label = "fitted a·exp(−rt) + c" if cell is fitted[0] else None
+                guide(axes, times, [fit["limit"] + fit["amplitude"] * math.exp(-fit["rate"] * t) for t in times], label=label)
         axes.set_xlabel("time t = ηk")
         axes.set_ylabel("mean of F(θ) over chains")
-        _legend(axes)
+        axes.legend(loc="best")
         see = f"The band is the {percent(results['level'])} interval over chains, at each time alone."
         if fitted:
             rates = "; ".join(f"{show(cell['relaxation']['rate']['value'], 3)} at {_label(cell)}" for cell in fitted)
@@ -76,7 +75,7 @@ def draw_autocorrelation(results: Mapping[str, Any]) -> Drawn | None:
         axes.axhline(0, color=PALETTE["ink"], linewidth=0.9)
         axes.set_xlabel("time t = ηk")
         axes.set_ylabel("autocorrelation ρ(t)")
-        _legend(axes)
+        axes.legend(loc="best")
         rates = "; ".join(f"{show(cell['mixing_rate']['slowest_rate']['value'], 3)} at {_label(cell)}" for cell in cells)
         see = f"Slowest observed exponential rate: {rates}. The spectral gap is at most that."
         failed = "A curve that does not come down within a quarter of a chain would have been called not mixed, and is not drawn."
@@ -87,8 +86,3 @@ def _label(cell: Mapping[str, Any]) -> str:
     decay = cell["weight_decay"]
     shown = show(decay) if not isinstance(decay, Mapping) else "by parameter"
     return f"λ = {shown}, s = {show(cell['temperature'])}"
-
-
-def _legend(axes: Axes) -> None:
-    # The line and its text differ in shade as well, so labels are needed even for one curve.
-    axes.legend(loc="best")

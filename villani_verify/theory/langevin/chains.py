@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from villani_verify.curvature.probes import derive_seed, normals
@@ -28,6 +29,7 @@ from villani_verify.theory.langevin.sgld import MinibatchGradient
 Progress = Callable[[str, int, int], None]
 LARGEST_GROWTH = 1e3
 """A chain is stopped where F exceeds so many times the larger of its start and the d·s/4 of a quadratic at equilibrium."""
+MOST_HALVINGS = 30
 SECONDS_BETWEEN_CHECKPOINTS = 30.0
 SECONDS_BETWEEN_SHOWS = 0.1
 STARTS = ("reference", "gaussian", "mixed")
@@ -47,7 +49,8 @@ class ChainSettings:
         chains: M.
         steps: N, the last step that is recorded; may be raised when a run is resumed.
         seed: address of all noise.
-        start: "reference": θ₀; "gaussian": N(0, s/(2λ)) for each number, the measure where L = 0; "mixed": half of each.
+        start: "reference": θ₀; "gaussian": N(0, s/(2λ)) for each number, the measure where L = 0, each draw halved until
+            F ≤ F(θ₀) + d·s, as where L is steep the scheme explodes from further out; "mixed": half of each.
         record_every: steps from one record to the next.
         substeps: addressed increments in the noise of one step; see `AddressedNoise`.
         batch: rows of a mini-batch; None for the exact gradient.
@@ -135,7 +138,7 @@ def run_chains(
         ExactGradient(landscape) if settings.batch is None else MinibatchGradient(landscape, settings.batch, settings.seed)
     )
     from_reference = _from_reference(settings)
-    starts = _starts(settings, layout, reference, from_reference)
+    starts = _starts(landscape, settings, layout, from_reference)
     noise = AddressedNoise(settings.seed, settings.chains, reference, substeps=settings.substeps)
     described = _described(landscape, settings) if checkpoint is not None else {}
     begun = Checkpoint(0, starts, np.empty((0, settings.chains, observables.columns)))
@@ -204,17 +207,26 @@ def _from_reference(settings: ChainSettings) -> np.ndarray:
     return {"reference": numbers >= 0, "gaussian": numbers < 0, "mixed": numbers % 4 < 2}[settings.start]
 
 
-def _starts(settings: ChainSettings, layout: Layout, reference: Tensor, from_reference: np.ndarray) -> Tensor:
+def _starts(landscape: Landscape, settings: ChainSettings, layout: Layout, from_reference: np.ndarray) -> Tensor:
+    reference = layout.row(landscape.initial)
     starts = reference.repeat(settings.chains, 1)
-    if not from_reference.all():
-        if not (layout.decay > 0).all():
-            raise RequestError(
-                f"start {settings.start!r}: a parameter has no weight decay, so there is no Gaussian to draw from; use reference"
-            )
-        width = (settings.temperature / (2 * layout.decay)).sqrt()
-        place = derive_seed(settings.seed, "langevin start")
-        for m in np.flatnonzero(~from_reference):
-            starts[m] = width * normals("start", reference.shape, seed=place, index=int(m), like=reference)
+    if from_reference.all():
+        return starts
+    if not (layout.decay > 0).all():
+        raise RequestError(
+            f"start {settings.start!r}: a parameter has no weight decay, so there is no Gaussian to draw from; use reference"
+        )
+    width = (settings.temperature / (2 * layout.decay)).sqrt()
+    place = derive_seed(settings.seed, "langevin start")
+    for m in np.flatnonzero(~from_reference):
+        starts[m] = width * normals("start", reference.shape, seed=place, index=int(m), like=reference)
+    value = ExactGradient(landscape)
+    highest = float(value(reference[None], 0)[0]) + reference.numel() * settings.temperature
+    for _ in range(MOST_HALVINGS):
+        high = ~(value(starts, 0)[0] <= highest) & torch.from_numpy(~from_reference).to(starts.device)
+        if not high.any():
+            break
+        starts[high] /= 2
     return starts
 
 
