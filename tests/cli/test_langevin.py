@@ -114,6 +114,18 @@ def test_chains_that_diverge_end_with_status_one(run, tmp_path):
     assert "rate at which" not in outcome.out
 
 
+def test_mini_batches_say_how_much_noise_they_add(run, tmp_path):
+    where = ("--landscape", "gpt-neo-tiny", "--sequences", "4", "--sequence-length", "8", "--batch", "2", "--temperature", "1e-4")
+    outcome = run(
+        "langevin", *where, "--chains", "4", "--steps", "101", "--burn-in", "1", "--no-bias", "--json", tmp_path / "x.json"
+    )
+    assert outcome.status == 0
+    (cell,) = json.loads((tmp_path / "x.json").read_text())["cells"]
+    assert cell["gradient_noise"]["heating"] > 0
+    assert "noise of mini-batches along its worst direction" in outcome.out
+    assert "note: with mini-batches F is an estimate" in outcome.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [

@@ -172,6 +172,9 @@ def _print(name: str, results: Mapping[str, Any]) -> None:
             rows.append(["C_LS at most, as stated", show_number(stated["poincare"]), violated])
         if rows:
             print_table(["", "value", "interval"], rows, left=1)
+        noise = cell["gradient_noise"]
+        if noise is not None and noise["heating"] is not None:
+            print_lines(f"noise of mini-batches along its worst direction, over the injected one: {show_number(noise['heating'])}")
         if cell["relaxation"] is not None and cell["relaxation"]["reason"]:
             print_lines(f"no rate of F: {cell['relaxation']['reason']}")
     for note in ["", *(f"note: {note}" for note in results["notes"])]:
