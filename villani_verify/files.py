@@ -13,19 +13,20 @@ def is_special(path: Path) -> bool:
     return path.exists() and not path.is_file()
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file of UTF-8 text beside the path and move it there; an older file stays whole if that fails.
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file of bytes, or of UTF-8 text, beside the path and move it there; an older file stays whole if that fails.
 
     Raises:
         OSError: if it cannot be written.
     """
+    data = content.encode("utf-8") if isinstance(content, str) else content
     if is_special(path):
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(data)
         return
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
         # Temporary files are private; the results are to have the rights that an ordinary new file gets.
         mask = os.umask(0)
         os.umask(mask)

@@ -14,6 +14,7 @@ from villani_verify.cli.allocator import keep_freed_memory
 from villani_verify.cli.constants import constants
 from villani_verify.cli.doctor import doctor
 from villani_verify.cli.interruption import errors_as_interrupt, signals_remembered
+from villani_verify.cli.langevin import langevin
 from villani_verify.cli.pac_bayes import pac_bayes
 from villani_verify.cli.psi import psi
 from villani_verify.cli.replay import replay
@@ -40,7 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for _command in (verify, psi, constants, pac_bayes, replay, report, zoo, doctor):
+for _command in (verify, psi, constants, langevin, pac_bayes, replay, report, zoo, doctor):
     app.command(epilog=_STATUSES)(_command)
 
 

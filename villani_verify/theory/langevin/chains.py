@@ -1,0 +1,245 @@
+"""Independent chains of discretised Langevin dynamics, resumable at any step.
+
+θ_{k+1} = θ_k − η∇F(θ_k) + √(ηs) ξ_k, the Euler–Maruyama scheme of dθ = −∇F dt + √s dW (Roberts and Tweedie 1996 call it the
+unadjusted Langevin algorithm). With a mini-batch gradient in place of ∇F it is SGLD (Welling and Teh 2011) at a constant step size.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from villani_verify.curvature.probes import derive_seed, normals
+from villani_verify.errors import RequestError, VillaniError
+from villani_verify.landscape import Landscape
+from villani_verify.theory.langevin.checkpoint import Checkpoint, fingerprint, load_checkpoint, save_checkpoint
+from villani_verify.theory.langevin.gradients import ChainGradient, ExactGradient, Layout
+from villani_verify.theory.langevin.noise import AddressedNoise
+from villani_verify.theory.langevin.observables import Array, Observables
+from villani_verify.theory.langevin.sgld import MinibatchGradient
+
+Progress = Callable[[str, int, int], None]
+LARGEST_GROWTH = 1e3
+"""A chain is stopped where F exceeds so many times the larger of its start and the d·s/4 of a quadratic at equilibrium."""
+MOST_HALVINGS = 30
+SECONDS_BETWEEN_CHECKPOINTS = 30.0
+SECONDS_BETWEEN_SHOWS = 0.1
+STARTS = ("reference", "gaussian", "mixed")
+
+
+class DivergedError(VillaniError):
+    """A chain left every bound: its step size is too large for where it went, and no number of it is used."""
+
+
+@dataclass(frozen=True)
+class ChainSettings:
+    """How chains are run.
+
+    Attributes:
+        temperature: s.
+        step_size: η, in units of time.
+        chains: M.
+        steps: N, the last step that is recorded; may be raised when a run is resumed.
+        seed: address of all noise.
+        start: "reference": θ₀; "gaussian": N(0, s/(2λ)) for each number, the measure where L = 0, each draw halved until
+            F ≤ F(θ₀) + d·s, as where L is steep the scheme explodes from further out; "mixed": half of each.
+        record_every: steps from one record to the next.
+        substeps: addressed increments in the noise of one step; see `AddressedNoise`.
+        batch: rows of a mini-batch; None for the exact gradient.
+    """
+
+    temperature: float
+    step_size: float
+    chains: int
+    steps: int
+    seed: int = 0
+    start: str = "reference"
+    record_every: int = 1
+    substeps: int = 1
+    batch: int | None = None
+
+
+@dataclass(frozen=True)
+class Trajectories:
+    """What chains left behind.
+
+    Attributes:
+        settings: how they were run.
+        observables: what the columns of a record mean.
+        records: shape (R, M, columns), float64.
+        states: θ_N, shape (M, d).
+        from_reference: which chains started at θ₀, shape (M,).
+    """
+
+    settings: ChainSettings
+    observables: Observables
+    records: Array
+    states: Tensor
+    from_reference: np.ndarray
+
+    @property
+    def times(self) -> Array:
+        """Time of each record, t = ηk, shape (R,)."""
+        return np.arange(len(self.records), dtype=np.float64) * self.time_between_records
+
+    @property
+    def time_between_records(self) -> float:
+        """η times the steps between records."""
+        return self.settings.step_size * self.settings.record_every
+
+    @property
+    def values(self) -> Array:
+        """F(θ_t), or with mini-batches its unbiased estimate, shape (M, R)."""
+        return self.records[..., 0].T
+
+    def after(self, burn_in: int) -> Array:
+        """Return the records from step `burn_in` on."""
+        return self.records[-(-burn_in // self.settings.record_every) :]
+
+
+def run_chains(
+    landscape: Landscape,
+    settings: ChainSettings,
+    observables: Observables,
+    *,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    what: str = "Langevin steps",
+) -> Trajectories:
+    """Run M independent chains for N steps and return what was recorded.
+
+    Args:
+        landscape: F; chains have its dtype and device.
+        settings: how.
+        observables: what to record.
+        checkpoint: file for the state, written every 30 seconds, at the end, and when the run is stopped by an exception.
+        resume: go on from the file, if there is one; the result has the same bits as that of a run without a stop.
+        progress: called with what is done, steps done and steps in all.
+        what: the first of these.
+
+    Raises:
+        RequestError: if a setting is out of range, or the file belongs to other settings.
+        DivergedError: if F stops being finite or grows beyond `LARGEST_GROWTH`.
+        OutputError: if the file cannot be written.
+    """
+    check_settings(settings)
+    layout = Layout(landscape)
+    reference = layout.row(landscape.initial)
+    gradient: ChainGradient = (
+        ExactGradient(landscape) if settings.batch is None else MinibatchGradient(landscape, settings.batch, settings.seed)
+    )
+    from_reference = _from_reference(settings)
+    starts = _starts(landscape, settings, layout, from_reference)
+    noise = AddressedNoise(settings.seed, settings.chains, reference, substeps=settings.substeps)
+    described = _described(landscape, settings) if checkpoint is not None else {}
+    begun = Checkpoint(0, starts, np.empty((0, settings.chains, observables.columns)))
+    if resume and checkpoint is not None and checkpoint.exists():
+        begun = load_checkpoint(checkpoint, described, reference)
+        if begun.step > settings.steps:
+            raise RequestError(
+                f"checkpoint {str(checkpoint)!r}: it stands at step {begun.step}, beyond the {settings.steps} asked for; "
+                f"ask for at least as many"
+            )
+    records = np.empty((settings.steps // settings.record_every + 1, settings.chains, observables.columns))
+    records[: len(begun.records)] = begun.records
+    bound = LARGEST_GROWTH * max(float(gradient(starts, 0)[0].max()), starts.shape[1] * settings.temperature / 4)
+    amplitude = math.sqrt(settings.step_size * settings.temperature)
+    # One name for both, assigned at once: a signal between two assignments must not save a state with another step's number.
+    at = (begun.step, begun.states)
+
+    def save() -> None:
+        if checkpoint is not None:
+            step, states = at
+            save_checkpoint(checkpoint, described, Checkpoint(step, states, records[: -(-step // settings.record_every)]))
+
+    saved = shown = time.monotonic()
+    try:
+        while True:
+            step, states = at
+            values, slopes = gradient(states, step)
+            _check_bounded(values, bound, step, settings)
+            if step % settings.record_every == 0:
+                records[step // settings.record_every] = observables.record(states, values, slopes)
+            if step == settings.steps:
+                break
+            at = (step + 1, states - settings.step_size * slopes + amplitude * noise.at(step))
+            now = time.monotonic()
+            if progress is not None and now - shown > SECONDS_BETWEEN_SHOWS:
+                shown = now
+                progress(what, step + 1, settings.steps)
+            if now - saved > SECONDS_BETWEEN_CHECKPOINTS:
+                saved = now
+                save()
+    except DivergedError:
+        raise
+    except BaseException:
+        save()
+        raise
+    save()
+    return Trajectories(settings, observables, records, at[1], from_reference)
+
+
+def check_settings(settings: ChainSettings) -> None:
+    """Raise RequestError if a setting is out of range."""
+    for what, number in (("temperature", settings.temperature), ("step size", settings.step_size)):
+        if not (math.isfinite(number) and number > 0):
+            raise RequestError(f"{what} {number}: it is not a positive finite number; give one such as 0.01")
+    counts = {"chains": settings.chains, "steps": settings.steps, "steps between records": settings.record_every}
+    for what, count in counts.items():
+        if count < 1:
+            raise RequestError(f"{what} {count}: there must be at least one; give a larger number")
+    if settings.start not in STARTS:
+        raise RequestError(f"start {settings.start!r}: unknown; choose one of {', '.join(STARTS)}")
+
+
+def _from_reference(settings: ChainSettings) -> np.ndarray:
+    numbers = np.arange(settings.chains)
+    # In pairs, so that the even and the odd chains have as many of each kind.
+    return {"reference": numbers >= 0, "gaussian": numbers < 0, "mixed": numbers % 4 < 2}[settings.start]
+
+
+def _starts(landscape: Landscape, settings: ChainSettings, layout: Layout, from_reference: np.ndarray) -> Tensor:
+    reference = layout.row(landscape.initial)
+    starts = reference.repeat(settings.chains, 1)
+    if from_reference.all():
+        return starts
+    if not (layout.decay > 0).all():
+        raise RequestError(
+            f"start {settings.start!r}: a parameter has no weight decay, so there is no Gaussian to draw from; use reference"
+        )
+    width = (settings.temperature / (2 * layout.decay)).sqrt()
+    place = derive_seed(settings.seed, "langevin start")
+    for m in np.flatnonzero(~from_reference):
+        starts[m] = width * normals("start", reference.shape, seed=place, index=int(m), like=reference)
+    value = ExactGradient(landscape)
+    highest = float(value(reference[None], 0)[0]) + reference.numel() * settings.temperature
+    for _ in range(MOST_HALVINGS):
+        high = ~(value(starts, 0)[0] <= highest) & torch.from_numpy(~from_reference).to(starts.device)
+        if not high.any():
+            break
+        starts[high] /= 2
+    return starts
+
+
+def _check_bounded(values: Tensor, bound: float, step: int, settings: ChainSettings) -> None:
+    wrong = ~(values.isfinite() & (values <= bound))
+    if wrong.any():
+        chain = int(wrong.nonzero()[0])
+        raise DivergedError(
+            f"chain {chain} at step {step}: F = {float(values[chain]):.3g} is beyond {bound:.3g}, {LARGEST_GROWTH:g} times where "
+            f"it may be expected, so the chain diverges; give a --step-size below {settings.step_size:.3g}"
+        )
+
+
+def _described(landscape: Landscape, settings: ChainSettings) -> dict[str, Any]:
+    described = {name: value for name, value in asdict(settings).items() if name != "steps"}
+    return {"landscape": landscape.name, "dimension": landscape.dimension, **described, "fingerprint": fingerprint(landscape)}

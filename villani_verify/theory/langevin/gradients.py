@@ -1,0 +1,96 @@
+"""F and ∇F of several chains at once: one vectorised pass where the loss is a plain function, one pass a chain elsewhere."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.func import vmap
+
+from villani_verify.curvature.gradient import loss_and_gradient
+from villani_verify.landscape import Landscape
+from villani_verify.losses import FunctionLoss
+from villani_verify.memory import halving_batches, is_out_of_memory
+from villani_verify.points import Point
+
+NUMBERS_PER_PASS = 1 << 22
+"""Parameters of all chains in one vectorised pass: vmap multiplies the memory of the loss by the chains."""
+
+
+class Layout:
+    """θ = {name: tensor} as one row of d numbers.
+
+    Attributes:
+        decay: λ of each number, shape (d,).
+    """
+
+    def __init__(self, landscape: Landscape) -> None:
+        """Take names and shapes from θ₀."""
+        self._shapes = {name: t.shape for name, t in landscape.initial.items()}
+        self._sizes = [shape.numel() for shape in self._shapes.values()]
+        self.decay = torch.cat([t.new_full((t.numel(),), landscape.decay[name]) for name, t in landscape.initial.items()])
+
+    def row(self, point: Point) -> Tensor:
+        """Return the numbers of a point, shape (d,)."""
+        return torch.cat([point[name].detach().reshape(-1) for name in self._shapes])
+
+    def point(self, row: Tensor) -> dict[str, Tensor]:
+        """Return the point of d numbers."""
+        return {n: part.view(shape) for (n, shape), part in zip(self._shapes.items(), row.split(self._sizes), strict=True)}
+
+
+class ChainGradient(Protocol):
+    """F (or its estimate from a mini-batch) and the gradient of it, for each chain."""
+
+    def __call__(self, states: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        """Return the values, shape (M,) in float64, and gradients, shape (M, d), at states of shape (M, d)."""
+
+
+class ExactGradient:
+    """F and ∇F over the whole fixed list of batches."""
+
+    def __init__(self, landscape: Landscape) -> None:
+        """Take F; whether its loss can be vectorised is found out at the first call."""
+        self._landscape = landscape
+        self._layout = Layout(landscape)
+        self.vectorised = isinstance(landscape.loss_function, FunctionLoss)
+
+    def __call__(self, states: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        """Return F and ∇F at each state; `step` does not matter."""
+        losses, gradients = self._loss_and_gradients(states)
+        return with_decay(self._layout.decay, states, losses, gradients)
+
+    def _loss_and_gradients(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        if self.vectorised:
+            try:
+                rows = max(1, NUMBERS_PER_PASS // states.shape[1])
+                parts = [self._stacked(part) for part in states.split(rows)]
+                return torch.cat([losses for losses, _ in parts]), torch.cat([gradients for _, gradients in parts])
+            except RuntimeError as e:
+                if is_out_of_memory(e):
+                    raise
+                # Python branches on values have no vectorised form; whatever else it is comes up again in the loop.
+                self.vectorised = False
+        losses = torch.empty(len(states), dtype=torch.float64, device=states.device)
+        gradients = torch.empty_like(states)
+        for m, state in enumerate(states):
+            point = self._layout.point(state)
+            losses[m], gradient = halving_batches(partial(loss_and_gradient, point=point), self._landscape)
+            gradients[m] = self._layout.row(gradient)
+        return losses, gradients
+
+    def _stacked(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        leaves = states.detach().requires_grad_()
+        losses = vmap(lambda row: self._landscape.loss_function(self._layout.point(row), None))(leaves)
+        if not losses.requires_grad:
+            return losses.to(torch.float64), torch.zeros_like(states)
+        (gradients,) = torch.autograd.grad(losses.sum(), leaves, allow_unused=True, materialize_grads=True)
+        return losses.detach().to(torch.float64), gradients
+
+
+def with_decay(decay: Tensor, states: Tensor, losses: Tensor, gradients: Tensor) -> tuple[Tensor, Tensor]:
+    """Return F = L + ½ Σ λθ², accumulated in float64, and ∇F = ∇L + λθ of each chain."""
+    decayed = decay * states
+    return losses + 0.5 * (decayed * states).sum(1, dtype=torch.float64), gradients + decayed

@@ -1,0 +1,63 @@
+"""Noise and mini-batches by address (seed, chain, step), so that a resumed run draws the same bits."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from villani_verify.curvature.probes import derive_seed, normals
+
+NUMBERS_PER_BLOCK = 1024
+"""Small vectors are drawn for several steps at once, as starting a generator costs more than the numbers."""
+
+
+class AddressedNoise:
+    """Standard normal increments ξ of several chains, each a function of (seed, chain, step) alone.
+
+    With m `substeps` the increment of step k is (ζ_{mk} + … + ζ_{mk+m−1})/√m of the addressed numbers ζ: a chain of step size η
+    with two substeps sees the Brownian path of the chain of step size η/2 with one.
+
+    Attributes:
+        chains: M.
+        substeps: m.
+    """
+
+    def __init__(self, seed: int, chains: int, like: Tensor, *, substeps: int = 1) -> None:
+        """Take the seed, M, a 1-D tensor of length d that has the dtype and device, and m."""
+        self.chains = chains
+        self.substeps = substeps
+        self._seed = seed
+        self._like = like
+        self._steps_per_block = max(1, NUMBERS_PER_BLOCK // like.numel())
+        self._block = -1
+        self._numbers: Tensor | None = None
+
+    def at(self, step: int) -> Tensor:
+        """Return the increments of one step, shape (M, d), standard normal."""
+        first = step * self.substeps
+        if self.substeps == 1:
+            return self._addressed(first)
+        total = self._addressed(first).clone()
+        for index in range(first + 1, first + self.substeps):
+            total += self._addressed(index)
+        return total / math.sqrt(self.substeps)
+
+    def _addressed(self, index: int) -> Tensor:
+        block, row = divmod(index, self._steps_per_block)
+        if self._numbers is None or block != self._block:
+            shape = (self._steps_per_block, self._like.numel())
+            self._numbers = torch.stack(
+                [normals(f"langevin chain {m}", shape, seed=self._seed, index=block, like=self._like) for m in range(self.chains)],
+                1,
+            )
+            self._block = block
+        return self._numbers[row]
+
+
+def minibatch_rows(seed: int, chain: int, step: int, *, count: int, batch: int) -> Tensor:
+    """Return the rows of one mini-batch: `batch` different ones of `count`, int64, sorted."""
+    generator = np.random.Generator(np.random.Philox(key=derive_seed(seed, "minibatch", chain, step)))
+    return torch.from_numpy(np.sort(generator.choice(count, size=batch, replace=False)))

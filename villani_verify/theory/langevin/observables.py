@@ -1,0 +1,89 @@
+"""What is written down of a chain: F, ‖θ‖² and projections, with the inner products of their gradients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from villani_verify.curvature.probes import derive_seed, normals
+from villani_verify.landscape import Landscape
+from villani_verify.theory.langevin.gradients import Layout
+from villani_verify.theory.langevin.stability import Curvature
+
+Array = NDArray[np.float64]
+ALL_COORDINATES = 8
+"""Up to this dimension every coordinate is an observable; above it, so many directions are drawn."""
+_SCALARS = 4  # F, ‖θ‖², ‖∇F‖², θ·∇F
+
+
+@dataclass(frozen=True)
+class Observables:
+    """Functions f of θ, of which each record keeps f(θ) and what is needed for ∇f·∇g.
+
+    Attributes:
+        names: of the functions: F, ‖θ‖², then one for each direction a, which is θ ↦ a·θ.
+        directions: a, unit vectors, shape (q, d).
+    """
+
+    names: tuple[str, ...]
+    directions: Tensor
+
+    @property
+    def columns(self) -> int:
+        """Numbers in the record of one chain at one time."""
+        return _SCALARS + 2 * len(self.directions)
+
+    def record(self, states: Tensor, values: Tensor, gradients: Tensor) -> Array:
+        """Return the record of M chains, shape (M, columns), from θ and ∇F of shape (M, d) and F of shape (M,)."""
+        wide, slopes = states.to(torch.float64), gradients.to(torch.float64)
+        axes = self.directions.to(torch.float64)
+        scalars = torch.stack([values, (wide * wide).sum(1), (slopes * slopes).sum(1), (wide * slopes).sum(1)], 1)
+        return torch.cat([scalars, wide @ axes.T, slopes @ axes.T], 1).cpu().numpy()
+
+    def series(self, records: Array) -> Array:
+        """Return f(θ_t), shape (p, M, R), of records of shape (R, M, columns)."""
+        count = len(self.directions)
+        return np.concatenate([records[..., :2], records[..., _SCALARS : _SCALARS + count]], -1).transpose(2, 1, 0)
+
+    def gradient_products(self, records: Array) -> Array:
+        """Return the time averages of ∇f·∇g in each chain, shape (M, p, p), of records of shape (R, M, columns)."""
+        count = len(self.directions)
+        means = records.mean(0)
+        norm_squared, slope_squared, radial = means[:, 1], means[:, 2], means[:, 3]
+        along, slopes = means[:, _SCALARS : _SCALARS + count], means[:, _SCALARS + count :]
+        products = np.zeros((len(means), 2 + count, 2 + count))
+        products[:, 0, 0] = slope_squared
+        products[:, 1, 1] = 4 * norm_squared  # ∇‖θ‖² = 2θ
+        products[:, 0, 1] = products[:, 1, 0] = 2 * radial
+        products[:, 0, 2:] = products[:, 2:, 0] = slopes
+        products[:, 1, 2:] = products[:, 2:, 1] = 2 * along
+        axes = self.directions.to(torch.float64)
+        products[:, 2:, 2:] = (axes @ axes.T).cpu().numpy()
+        return products
+
+
+def observables_for(landscape: Landscape, curvature: Curvature | None, *, seed: int = 0) -> Observables:
+    """Return F, ‖θ‖² and up to eight directions: every coordinate, or the softest direction of ∇²F(θ₀) and isotropic ones.
+
+    Args:
+        landscape: F.
+        curvature: at θ₀; without it all directions are isotropic.
+        seed: address of the isotropic directions, which are made orthonormal.
+    """
+    start = Layout(landscape).row(landscape.initial)
+    dimension = start.numel()
+    if dimension <= ALL_COORDINATES:
+        axes = torch.eye(dimension, dtype=torch.float64, device=start.device)
+        return Observables(("F", "‖θ‖²", *(f"θ[{i}]" for i in range(dimension))), axes)
+    wide = start.to(torch.float64)
+    place = derive_seed(seed, "observables")
+    drawn = [normals("direction", wide.shape, seed=place, index=i, like=wide) for i in range(ALL_COORDINATES)]
+    names = [f"direction {i}" for i in range(ALL_COORDINATES)]
+    if curvature is not None:
+        drawn[0], names[0] = curvature.softest.to(torch.float64), "softest direction"
+    axes = torch.linalg.qr(torch.stack(drawn, 1)).Q.T.contiguous()
+    return Observables(("F", "‖θ‖²", *names), axes)
