@@ -125,6 +125,8 @@ def pac_bayes(
     check_numbers(precisions, sds, delta, monte_carlo_delta, draws, rows_per_draw)
     check_loss(loss, clip)
     _check_prior_mean(prior_mean)
+    if held_out_split == "":
+        raise RequestError("option --held-out-split: it is empty; give a value, or leave the option off")
     check_targets(figure, out, json_target)
     with standard_output_for(json_target):
         results = _measure(
@@ -149,10 +151,15 @@ def _precisions(precisions: list[float], variances: list[float]) -> list[float]:
 
 
 def _check_prior_mean(prior_mean: str) -> None:
-    if prior_mean not in ("zero", "initialisation") and not Path(prior_mean).is_dir():
+    if prior_mean in ("zero", "initialisation"):
+        return
+    if not prior_mean.strip() or not Path(prior_mean).is_dir():
         raise RequestError(
             f"prior mean {prior_mean!r}: it is neither zero, nor initialisation, nor a directory; give the untrained model"
         )
+    from villani_verify.landscapes.models import check_directory
+
+    check_directory(Path(prior_mean), f"prior mean {prior_mean!r}")
 
 
 def _measure(

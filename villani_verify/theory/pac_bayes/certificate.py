@@ -184,7 +184,7 @@ def conditions(loss: BoundedLoss, sample: Sample, mean: PriorMean, num_priors: i
         Condition(
             "the rows are independent draws of one distribution",
             "by construction" if sample.independent else "assumed",
-            sample.origin if sample.independent else f"{sample.origin}; consecutive pieces of one text are not independent",
+            sample.origin if sample.independent else f"{sample.origin}; pieces of one text, for instance, are not independent",
         ),
         Condition(
             "the prior was chosen before the sample",

@@ -119,7 +119,7 @@ class Posterior:
     """N(w, diag(σ_t²)): independent Gaussian noise around trained parameters w.
 
     Attributes:
-        mean: w.
+        mean: the parameters w.
         sds: σ_t for each tensor.
         label: the number the user gave: σ, or the ratio of σ_t to the tensor's root mean square.
     """

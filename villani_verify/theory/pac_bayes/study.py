@@ -28,7 +28,7 @@ class PacBayesStudy:
 
     Attributes:
         name: of the landscape.
-        dimension: d.
+        dimension: number d of parameters.
         loss: the bounded loss.
         certificates: one for each prior precision and posterior deviation, precisions outermost.
         prior_mean: w₀ and where it comes from.
