@@ -123,8 +123,6 @@ def study(
         LandscapeError: if the loss is not a finite, non-negative, deterministic scalar.
         OutputError: if a checkpoint cannot be written.
     """
-    if progress is not None:
-        progress("checking the start", 0, 0)
     plan = planned(
         landscape, weight_decays=weight_decays, temperatures=temperatures, step_size=step_size, chains=chains, steps=steps,
         seed=seed, burn_in=burn_in, batch=batch, start=start,
