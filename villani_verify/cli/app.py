@@ -16,6 +16,7 @@ from villani_verify.cli.interruption import errors_as_interrupt, signals_remembe
 from villani_verify.cli.psi import psi
 from villani_verify.cli.replay import replay
 from villani_verify.cli.report import report
+from villani_verify.cli.spectrum import spectrum
 from villani_verify.cli.verify import verify
 from villani_verify.cli.zoo import zoo
 from villani_verify.errors import VillaniError, one_line
@@ -38,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for _command in (verify, psi, replay, report, zoo, doctor):
+for _command in (verify, psi, spectrum, replay, report, zoo, doctor):
     app.command(epilog=_STATUSES)(_command)
 
 
