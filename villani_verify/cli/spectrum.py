@@ -38,7 +38,7 @@ def spectrum(
         float,
         typer.Option(
             metavar="GIB",
-            help="What Lanczos vectors may take, in GiB. Where it does not hold those of one start, there is no reorthogonalisation.",
+            help="What Lanczos vectors may take, in GiB. Where it does not hold those of a start, they are not reorthogonalised.",
             rich_help_panel=_MEASURE,
         ),
     ] = 2.0,

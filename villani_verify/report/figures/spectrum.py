@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from villani_verify.report.figures.canvas import PALETTE, Drawn, canvas, finish
 from villani_verify.report.numbers import counted, number, percent, show
 
 _DECADES_BELOW_ONE_EIGENVALUE = 1
+_ABOVE: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 3, "columnspacing": 1.2}
 
 
 def draw_spectrum(results: Mapping[str, Any]) -> list[Drawn]:
@@ -33,23 +35,24 @@ def _density(name: str, point: Mapping[str, Any], dimension: int, level: str) ->
     with canvas() as (figure, axes):
         bottom = single / 10**_DECADES_BELOW_ONE_EIGENVALUE
         limits = log_axis(axes, "y", [bottom, max(values), min(max(high), 10 * max(values))])
-        clipped = [[min(max(v, limits[0]), limits[1]) for v in side] for side in (low, high)]
-        axes.fill_between(grid, *clipped, color=PALETTE["hue1"], alpha=0.25, linewidth=0, label=f"{level} interval, each x")
-        axes.plot(grid, [max(v, limits[0]) for v in values], color=PALETTE["hue1"], label="estimate")
+        below, above = ([min(max(v, limits[0]), limits[1]) for v in side] for side in (low, high))
+        axes.fill_between(grid, below, above, color=PALETTE["hue1"], alpha=0.25, linewidth=0, label=f"{level} interval, each x")
+        axes.plot(grid, [v if v >= limits[0] else math.nan for v in values], color=PALETTE["hue1"], label="estimate")
         axes.axhline(single, color=PALETTE["reference"], linestyle=(0, (4, 3)), linewidth=1.3, label="one eigenvalue")
         axes.set_xlim(grid[0], grid[-1])
         axes.set_xlabel("eigenvalue λ of ∇²F")
         axes.set_ylabel("density")
-        axes.legend(loc="upper right")
+        axes.legend(**_ABOVE)
         see = (
-            f"The share of the {counted(dimension, 'eigenvalue')} for each unit of λ, smoothed by a Gaussian of width {show(width, 2)}. "
-            "At the dashed height stands the peak of a single eigenvalue: what is far below it is the flank of others, or nothing."
+            f"The share of the {counted(dimension, 'eigenvalue')} for each unit of λ, smoothed by a Gaussian of width "
+            f"{show(width, 2)}. At the dashed height stands the peak of a single eigenvalue: what is far below it is the flank of "
+            "others, or nothing."
         )
         negative = point["fraction_negative"]
         ends = negative["interval"]
         failed = (
-            f"What lies left of zero, {show(negative['value'], 2)} of all (between {show(ends[0], 2)} and {show(ends[1], 2)}), is where "
-            "F is not convex."
+            f"What lies left of zero, {show(negative['value'], 2)} of all (between {show(ends[0], 2)} and "
+            f"{show(ends[1], 2)}), is where F is not convex."
         )
         return Drawn(name, title, finish(figure, name, title, f"{see} {failed}"), see, failed)
 
@@ -79,7 +82,7 @@ def _extremes(points: list[Mapping[str, Any]], level: str) -> Drawn:
             axes.plot([], [], color=PALETTE[role], marker="o", markersize=4, linewidth=2, label=label)
         axes.set_xlabel("radius ‖θ‖")
         axes.set_ylabel("eigenvalue of ∇²F")
-        axes.legend(loc="best")
+        axes.legend(**_ABOVE)
         see = f"The bands, often thinner than the lines, are {level} intervals; those of both ends hold together at each radius."
         failed = "Spectral inflation is the outer lines moving apart as the radius grows; without it they would be level."
         return Drawn("extremes", title, finish(figure, "extremes", title, f"{see} {failed}"), see, failed)

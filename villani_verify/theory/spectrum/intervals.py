@@ -77,7 +77,7 @@ def signed_interval(
 
     Args:
         values: f at the nodes; shape (…, N), one row for each function.
-        weights: of the nodes, adding up to one; shape (N,).
+        weights: of the nodes, adding up to one; shape (N,), or (…, N) where functions have weights of their own.
         dimension: `d`.
         count: the number K of vectors.
         alpha: error probability of each interval.
@@ -87,13 +87,14 @@ def signed_interval(
         Values, lower and upper ends; each of shape (…).
     """
     order = np.argsort(values, axis=-1)
-    below = np.cumsum(weights[order], axis=-1) < 0.5
+    weights = np.broadcast_to(weights, values.shape)
+    below = np.cumsum(np.take_along_axis(weights, order, -1), axis=-1) < 0.5
     middle = np.minimum(below.sum(-1, keepdims=True), values.shape[-1] - 1)
     centre = np.take_along_axis(np.take_along_axis(values, order, -1), middle, -1)
     (above, above_low, above_high), (under, under_low, under_high) = (
         _positive_part(np.maximum(sign * (values - centre), 0.0), weights, dimension, count, alpha) for sign in (1, -1)
     )
-    value = values @ weights
+    value = _averages(values, weights)
     down, up = np.hypot(above - above_low, under_high - under), np.hypot(above_high - above, under - under_low)
     # An end moves faster than the form it is made of: as a multiple of it.
     stretch = np.maximum(1.0, np.divide(above_high, above, out=np.ones_like(above), where=above > 0))
@@ -102,7 +103,7 @@ def signed_interval(
 
 def _positive_part(part: Array, weights: Array, dimension: int, count: int, alpha: float) -> tuple[Array, Array, Array]:
     """Return Σ w f and its interval for f ≥ 0, as b/d times a χ² variable of unknown degrees of freedom over K."""
-    mean, second = part @ weights, (part * part) @ weights
+    mean, second = _averages(part, weights), _averages(part * part, weights)
     positive = (mean > 0) & (second > 0)
     scale = np.divide(second, mean, out=np.ones_like(mean), where=positive)
     half = dimension * count / 2
@@ -113,6 +114,10 @@ def _positive_part(part: Array, weights: Array, dimension: int, count: int, alph
         shapes = _falling_to(probability, lambda a: gammainc(np.maximum(a, _LEAST_SHAPE), observed), np.zeros_like(mean), most)
         ends.append(np.where(positive, shapes / half * scale, 0.0))
     return mean, ends[0], ends[1]
+
+
+def _averages(values: Array, weights: Array) -> Array:
+    return np.einsum("...n,...n->...", values, weights)
 
 
 def _falling_to(probability: float, function: Callable[[Array], Array], below: Array, above: Array) -> Array:
