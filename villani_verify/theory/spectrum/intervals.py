@@ -19,7 +19,7 @@ from scipy.special import betainc, gammainc
 
 from villani_verify.theory.spectrum.lanczos import Array
 
-_HALVINGS = 60
+_HALVINGS = 50
 # A shape of zero is a fraction of none or of all.
 _LEAST_SHAPE = 1e-300
 # Sums of weights are one to rounding.

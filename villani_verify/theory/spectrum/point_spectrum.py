@@ -137,7 +137,8 @@ class PointSpectrum:
 
     def fraction_negative(self, level: float = 0.95) -> tuple[float, Interval]:
         """Return the fraction of eigenvalues below zero, by more than rounding, with its interval."""
-        curve = self.fraction_below([-self.rounding], level)
+        # Strictly below: an eigenvalue of zero is not negative.
+        curve = self.fraction_below([np.nextafter(-self.rounding, -math.inf)], level)
         return float(curve.value[0]), (float(curve.low[0]), float(curve.high[0]))
 
     def mean(self, level: float = 0.95) -> tuple[float, Interval]:
@@ -188,15 +189,17 @@ class PointSpectrum:
         if all(map(math.isfinite, ends)):
             error = np.minimum(
                 self._pooled([local_error(r, grid, width, ends)[None] for r in self.measured])[0],
-                self._pooled([self._polynomial_error(r, grid, width, ends)[None] for r in self.measured])[0],
+                self._polynomial_error(grid, width, ends),
             )
         else:
             error = np.full_like(grid, gaussian(np.zeros(1), width)[0])
         value, low, high = signed_interval(kernel, weights, self.dimension, len(self.runs), 1 - level, error)
         return Curve(grid, value, np.maximum(low, 0.0), high)
 
-    def _polynomial_error(self, run: Ritz, grid: Array, width: float, ends: tuple[float, float]) -> Array:
-        return np.zeros_like(grid) if run.exhausted else polynomial_error(2 * len(run.values) - 1, grid, width, ends)
+    def _polynomial_error(self, grid: Array, width: float, ends: tuple[float, float]) -> Array:
+        # Runs of one size share a bound; those that ended early are exact.
+        sizes = {len(r.values) for r in self.measured if not r.exhausted}
+        return polynomial_error(2 * min(sizes) - 1, grid, width, ends) if sizes else np.zeros_like(grid)
 
     def _moment(self, power: int, level: float) -> tuple[float, Interval]:
         nodes, weights = self._nodes()
