@@ -56,3 +56,11 @@ def test_several_radii_have_their_ends_too(largest: Any) -> None:
 
 def test_the_same_radius_twice_makes_no_curve() -> None:
     assert [f.name for f in draw_spectrum(results(point(1.0), point(1.0)))] == ["density-1", "density-2"]
+
+
+def test_a_flat_loss_has_a_figure_too() -> None:
+    flat = [point(r) for r in (1.0, 2.0)]
+    for p in flat:
+        for end in p["extremes"].values():
+            end |= {"value": 0.0, "interval": [0.0, 0.0]}
+    assert [f.name for f in draw_spectrum(results(*flat))][-1] == "extremes"

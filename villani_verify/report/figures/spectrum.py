@@ -6,11 +6,15 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from villani_verify.report.figures.axes import band, log_axis, signed_log_axis
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from villani_verify.report.figures.axes import band, log_axis
 from villani_verify.report.figures.canvas import PALETTE, Drawn, canvas, finish
-from villani_verify.report.numbers import counted, number, percent, show
+from villani_verify.report.numbers import counted, number, percent, power_of_ten, show
 
 _DECADES_BELOW_ONE_EIGENVALUE = 1
+_MOST_TICKS_A_SIDE = 4
 _ABOVE: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 3, "columnspacing": 1.2}
 
 
@@ -76,7 +80,8 @@ def _extremes(points: list[Mapping[str, Any]], level: str) -> Drawn:
     title = "Ends and mean of the spectrum of ∇²F against radius"
     with canvas() as (figure, axes):
         log_axis(axes, "x", radii)
-        limits = signed_log_axis(axes, [v for values, *_ in curves for v in values])
+        ends = [v for values, *_, label in curves for v in values if not label.startswith("mean")]
+        limits = _axis_of_both_signs(axes, ends)
         for values, spans, role, label in curves:
             band(axes, radii, values, [(lo, hi) for lo, hi in spans], limits, role)
             axes.plot([], [], color=PALETTE[role], marker="o", markersize=4, linewidth=2, label=label)
@@ -86,3 +91,25 @@ def _extremes(points: list[Mapping[str, Any]], level: str) -> Drawn:
         see = f"The bands, often thinner than the lines, are {level} intervals; those of both ends hold together at each radius."
         failed = "Spectral inflation is the outer lines moving apart as the radius grows; without it they would be level."
         return Drawn("extremes", title, finish(figure, "extremes", title, f"{see} {failed}"), see, failed)
+
+
+def _axis_of_both_signs(axes: Axes, values: list[float]) -> tuple[float, float]:
+    """Make the vertical axis logarithmic in both signs down to the smallest value, as radii differ by many decades.
+
+    Returns:
+        The limits.
+    """
+    logs = [math.log10(abs(v)) for v in values if v and math.isfinite(v)] or [0.0]
+    bottom, top = math.floor(min(logs)), math.floor(max(logs)) + 1
+    step = math.ceil((top - bottom) / _MOST_TICKS_A_SIDE)
+    powers = range(top, bottom, -step)
+    ticks = {0.0: "0"} | {s * 10.0**p: sign + power_of_ten(p) for p in powers for s, sign in ((1, ""), (-1, "−"))}
+    limits = (-(10.0**top) if min(values) < 0 else 0.0), (10.0**top if max(values) >= 0 else 0.0)
+    axes.set_yscale("symlog", linthresh=10.0**bottom, linscale=0.4)
+    axes.set_ylim(*limits)
+    places = sorted(t for t in ticks if limits[0] <= t <= limits[1])
+    axes.yaxis.set_major_locator(FixedLocator(places))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_yticks(places, [ticks[p] for p in places])
+    axes.axhline(0, color=PALETTE["ink"], linewidth=0.9)
+    return limits
