@@ -50,6 +50,8 @@ def test_memory_below_any_run_is_refused() -> None:
         RequestError, match=r"^memory 1e-05 GiB: 1,000 parameters need .* GiB for the few vectors .* allow more, or"
     ):
         plan(BOWL, SpectrumSettings(memory=1e-5))
+    with pytest.raises(RequestError, match=r"allow more$"):
+        plan(BOWL.to(dtype=torch.float32), SpectrumSettings(memory=1e-5))
     assert plan(BOWL.to(dtype=torch.float32), SpectrumSettings(memory=70 * VECTOR / 2)).reorthogonalise
 
 

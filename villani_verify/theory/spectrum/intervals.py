@@ -39,7 +39,7 @@ def fraction_interval(low: Array, high: Array, dimension: int, count: int, alpha
         alpha: error probability of each interval.
 
     Returns:
-        Lower and upper ends, between 0 and 1: the lower ends for `low` and the upper ones for `high`.
+        Lower ends for `low` and upper ends for `high`, between 0 and 1.
     """
     half = dimension * count / 2
 

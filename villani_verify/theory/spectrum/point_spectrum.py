@@ -26,7 +26,7 @@ from villani_verify.theory.spectrum.ritz import Ritz
 ENCLOSURE_LEVEL = 0.999
 """At which the interval that the quadrature's error bound needs holds the whole spectrum."""
 WIDTH = 3.5
-"""The kernel's width times the quadrature's degree, in half ranges of the spectrum: where the polynomial bound falls to 1e-3."""
+"""The kernel's width times the quadrature's degree over half the range; the polynomial bound is then 1e-3 of the peak."""
 _FEWEST_CELLS, _MOST_CELLS = 200, 2000
 
 

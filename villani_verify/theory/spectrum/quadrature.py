@@ -5,7 +5,7 @@ For the measure μ of a start and its k nodes θ_j with weights w_j, C_j = w_1 +
 * C_{j−1} ≤ μ((−∞, θ_j)) ≤ μ((−∞, θ_j]) ≤ C_j: the separation theorem of Chebyshev, Markov and Stieltjes (Szegő 1939, section
   3.41). So up to any x in [θ_j, θ_{j+1}) the mass lies between C_{j−1} and C_{j+1}; and the mass that node j stands for lies
   within [θ_{j−1}, θ_{j+1}], which bounds integrals of functions that rise and fall once.
-* |∫f dμ − Σ w_j f(θ_j)| ≤ 2 min_p max |f − p| over polynomials of degree 2k − 1 on the interval that holds the spectrum
+* `|∫f dμ − Σ w_j f(θ_j)|` ≤ 2 min_p max `|f − p|` over polynomials of degree 2k − 1 on an interval that holds the spectrum
   (Ubaru, Chen and Saad 2017). The minimum is at most the sum of the magnitudes of the Chebyshev coefficients left out.
 
 Both are statements about exact arithmetic. Where a Krylov space is exhausted the quadrature is the measure itself.

@@ -22,9 +22,9 @@ class Ritz:
     Attributes:
         values: θ_j.
         weights: w_j, adding up to one.
-        residuals: β_k |last component|: an eigenvalue of A lies within this of θ_j, for orthonormal v_j.
+        residuals: `β_k |last component|`: an eigenvalue of A lies within this of θ_j, for orthonormal v_j.
         ghost: whether the test of Cullum and Willoughby calls θ_j spurious; never with full reorthogonalisation.
-        log_scale: Σ_j log β_j, so that log |p_k(t)| = Σ_j log |t − θ_j| − log_scale; −∞ where exhausted.
+        log_scale: Σ_j log β_j, so that `log |p_k(t)| = Σ_j log |t − θ_j| − log_scale`; −∞ where exhausted.
         start_norm_squared: see `Tridiagonal`, as are the next two.
         exhausted: whether the Krylov space is invariant.
         rounding: by how much rounding of the products may move eigenvalues.
@@ -44,7 +44,7 @@ class Ritz:
         return replace(self, values=self.values + constant)
 
     def log_next_polynomial(self, t: float) -> float:
-        """Return log |p_k(t)|, where v_{k+1} = p_k(A) v_1."""
+        """Return `log |p_k(t)|`, where v_{k+1} = p_k(A) v_1."""
         with np.errstate(divide="ignore"):
             return float(np.log(np.abs(t - self.values)).sum()) - self.log_scale
 
@@ -83,7 +83,7 @@ def ghosts(matrix: Tridiagonal, values: Array) -> npt.NDArray[np.bool_]:
         values: its eigenvalues, rising.
 
     Returns:
-        One truth value for each eigenvalue: true for those that do not count.
+        Shape of `values`; true for those that do not count.
     """
     if len(values) < 2:
         return np.zeros(len(values), dtype=bool)

@@ -6,6 +6,8 @@ import math
 import warnings
 from dataclasses import dataclass
 
+import torch
+
 from villani_verify.errors import RequestError
 from villani_verify.landscape import Landscape
 from villani_verify.notes import Note
@@ -78,9 +80,10 @@ def plan(landscape: Landscape, settings: SpectrumSettings) -> Plan:
     allowed = int(settings.memory * GIBIBYTE)
     full, none = (steps + _WORKING_VECTORS) * vector, _WORKING_VECTORS * vector
     if none > allowed:
+        other = ", or use --dtype float32" if landscape.dtype == torch.float64 else ""
         raise RequestError(
             f"memory {settings.memory:g} GiB: {dimension:,} parameters need {none / GIBIBYTE:.3g} GiB for the few "
-            "vectors of one Lanczos run; allow more, or use --dtype float32"
+            f"vectors of one Lanczos run; allow more{other}"
         )
     reorthogonalise = full <= allowed
     if not reorthogonalise:
