@@ -36,7 +36,12 @@ def test_table_figures_and_results(run, tmp_path):
     out, where = tmp_path / "figures", ("--landscape", "gpt-neo-tiny", "--sequences", "1")
     outcome = run("spectrum", *where, "--radius", "5", "--radius", "50", "--steps", "6", "--num-probes", "3", "--out", out)
     assert outcome.status == 0
-    for part in ("gpt-neo-tiny: 822 parameters; intervals at 95%", "largest eigenvalue", "fraction negative", "36 Hessian-vector"):
+    for part in (
+        "gpt-neo-tiny: 822 parameters; intervals at 95%",
+        "largest eigenvalue",
+        "fraction negative",
+        "36 Hessian-vector",
+    ):
         assert part in outcome.out
     assert "reorthogonalisation: full" in outcome.out
     assert f"Figures: {out}" in outcome.out

@@ -62,7 +62,10 @@ def spectrum(
     json_target: Annotated[
         str | None,
         typer.Option(
-            "--json", metavar="PATH|-", help="Write the results as one JSON object; - for standard output.", rich_help_panel=_OUTPUT
+            "--json",
+            metavar="PATH|-",
+            help="Write the results as one JSON object; - for standard output.",
+            rich_help_panel=_OUTPUT,
         ),
     ] = None,
 ) -> int:
@@ -85,7 +88,11 @@ def spectrum(
         landscape = options.request().load()
         with progress_display() as progress:
             measured = measure(
-                landscape, radii=radius or [], settings=settings, kernel_width=kernel_width, progress=stopping_on_request(progress)
+                landscape,
+                radii=radius or [],
+                settings=settings,
+                kernel_width=kernel_width,
+                progress=stopping_on_request(progress),
             ).as_dict()
     if json_target is not None:
         write_json(measured, json_target)
