@@ -40,9 +40,9 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 # Types of other projects, to whose references nothing links: their indices would have to be fetched.
 nitpick_ignore_regex = [
-    ("py:class", r"(torch|collections\.abc|hypothesis|pathlib|random)\..*"),
+    ("py:class", r"(torch|collections\.abc|hypothesis|numpy|np|npt|pathlib|random)\..*"),
     ("py:class", r"Tensor|nn\.Module|Path"),
-    ("py:class", r"villani_verify\..*\.(T|AnyModule)"),  # type variables
+    ("py:class", r"villani_verify\..*\.(T|AnyModule|Array)"),  # type variables and aliases
 ]
 
 plot_include_source = True

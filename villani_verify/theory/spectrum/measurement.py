@@ -1,0 +1,256 @@
+"""The spectrum of ∇²F at chosen radii: the `spectrum` command as a function."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from villani_verify.curvature.probes import derive_seed
+from villani_verify.errors import LandscapeError, RequestError
+from villani_verify.landscape import Landscape
+from villani_verify.notes import collected_notes
+from villani_verify.points import Point, norm
+from villani_verify.theory.spectrum.extremes import Extreme
+from villani_verify.theory.spectrum.lanczos import lanczos
+from villani_verify.theory.spectrum.operator import HessianOperator
+from villani_verify.theory.spectrum.point_spectrum import Curve, PointSpectrum
+from villani_verify.theory.spectrum.ritz import ritz_values
+from villani_verify.theory.spectrum.settings import SpectrumSettings, plan
+from villani_verify.verification import strict_json
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class SpectrumMeasurement:
+    """Spectra at one or more radii.
+
+    Attributes:
+        name: of the landscape.
+        points: one for each radius.
+        level: confidence of the intervals.
+        dimension: `d`.
+        kernel_width: of the densities; None for what the number of steps can resolve at each point.
+        settings: as asked for.
+        seconds: wall-clock time of all points.
+        notes: what went otherwise than asked.
+    """
+
+    name: str
+    points: tuple[PointSpectrum, ...]
+    level: float
+    dimension: int
+    kernel_width: float | None
+    settings: SpectrumSettings
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the results object: plain JSON values, all of them of ∇²F."""
+        return strict_json({
+            "landscape": self.name,
+            "dimension": self.dimension,
+            "level": self.level,
+            "num_probes": self.settings.num_probes,
+            "steps": self.settings.steps,
+            "seed": self.settings.seed,
+            "points": [_row(p, self.level, self.kernel_width) for p in self.points],
+            "num_matvecs": sum(p.num_matvecs for p in self.points),
+            "seconds": self.seconds,
+            "reorthogonalisation": self.points[0].reorthogonalisation,
+            "notes": list(self.notes),
+        })  # fmt: skip
+
+
+def spectrum(
+    landscape: Landscape,
+    *,
+    radii: Sequence[float] = (),
+    settings: SpectrumSettings | None = None,
+    kernel_width: float | None = None,
+    level: float = 0.95,
+    progress: Progress = lambda message, done, total: None,
+) -> SpectrumMeasurement:
+    """Measure the spectrum of ∇²F, with intervals.
+
+    Args:
+        landscape: `F`.
+        radii: norms to which θ₀ is scaled; none for θ₀ as it is.
+        settings: how much work; default `SpectrumSettings()`.
+        kernel_width: standard deviation of the density's kernel, in units of eigenvalues; default what the steps can resolve.
+        level: confidence of the intervals.
+        progress: told how many products are done.
+
+    Raises:
+        RequestError: if an option is out of range, the memory is too small, or a radius is asked for where θ₀ = 0.
+        LandscapeError: if the loss is not a finite, non-negative, deterministic scalar, or a product is not finite.
+    """
+    check_radii(radii)
+    check_kernel_width(kernel_width)
+    chosen = settings or SpectrumSettings()
+    started = time.perf_counter()
+    with collected_notes() as notes:
+        plan(landscape, chosen)  # refuses what does not fit, before the loss is looked at
+        landscape.check()
+        places = scaled(landscape, radii)
+        points = []
+        for i, point in enumerate(places):
+            where = f"spectrum at radius {norm(point):.4g}, {i + 1} of {len(places)}"
+            points.append(measure_spectrum(landscape, point, settings=chosen, progress=partial(progress, where)))
+    return SpectrumMeasurement(
+        landscape.name,
+        tuple(points),
+        level,
+        landscape.dimension,
+        kernel_width,
+        chosen,
+        time.perf_counter() - started,
+        notes.texts(),
+    )
+
+
+def check_radii(radii: Sequence[float]) -> None:
+    """Check that all radii can be scaled to.
+
+    Raises:
+        RequestError: if one is not a positive finite number.
+    """
+    for radius in radii:
+        if not (math.isfinite(radius) and radius > 0):
+            raise RequestError(f"radius {radius}: it is not a positive finite number; give one such as 10")
+
+
+def check_kernel_width(kernel_width: float | None) -> None:
+    """Check the width of a kernel; None is the default.
+
+    Raises:
+        RequestError: if it is not a positive finite number.
+    """
+    if kernel_width is not None and not (math.isfinite(kernel_width) and kernel_width > 0):
+        raise RequestError(f"kernel width {kernel_width}: it is not a positive finite number; give one such as 0.1")
+
+
+def scaled(landscape: Landscape, radii: Sequence[float]) -> list[Point]:
+    """Return θ₀ scaled to each norm; θ₀ itself for none.
+
+    Raises:
+        RequestError: if θ₀ = 0, which cannot be scaled.
+    """
+    length = norm(landscape.initial)
+    if radii and length == 0:
+        raise RequestError(
+            f"radius {radii[0]:g}: the reference point of {landscape.name!r} is zero and cannot be scaled; leave it out"
+        )
+    return [{n: t * (r / length) for n, t in landscape.initial.items()} for r in radii] or [landscape.initial]
+
+
+def measure_spectrum(
+    landscape: Landscape,
+    point: Point,
+    *,
+    settings: SpectrumSettings | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> PointSpectrum:
+    """Measure the spectrum of ∇²F(θ).
+
+    Args:
+        landscape: `F`.
+        point: θ.
+        settings: how much work; default `SpectrumSettings()`.
+        progress: told how many of all steps are done.
+
+    Raises:
+        RequestError: if the memory does not hold the few vectors that a run needs.
+        LandscapeError: if L or a product is not finite, with the place.
+        DeviceError: if memory runs out even with one vector at a time.
+    """
+    chosen = settings or SpectrumSettings()
+    made = plan(landscape, chosen)
+    started = time.perf_counter()
+    radius, loss = norm(point), landscape.loss(point)
+    if not math.isfinite(loss):
+        kind = str(landscape.dtype).removeprefix("torch.")
+        raise LandscapeError(
+            f"loss of landscape {landscape.name!r} at radius {radius:.4g}: {loss} is not finite in {kind}; use a smaller "
+            "radius or --dtype float64"
+        )
+    operator = HessianOperator(landscape, point)
+    seed = derive_seed(chosen.seed, "spectrum")
+    runs, forms = [], []
+    every = range(chosen.num_probes)
+    groups = [every[k : k + made.starts_at_once] for k in range(0, len(every), made.starts_at_once)]
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        progress(done, len(groups) * made.steps)
+
+    for indices in groups:
+        starts = operator.starts(seed, indices)
+        found = lanczos(operator, starts, made.steps, reorthogonalise=made.reorthogonalise, on_step=step)
+        runs += [ritz_values(t, orthogonal=made.reorthogonalise) for t in found]
+        # The first coefficient is the form of the unit start; the decays' part of it is known and taken out.
+        decays = np.zeros(len(found)) if operator.uniform else _decay_forms(operator, starts)
+        forms += [float(t.diagonal[0] - known) for t, known in zip(found, decays, strict=True)]
+    return PointSpectrum(
+        radius=radius,
+        dimension=landscape.dimension,
+        runs=tuple(runs),
+        shift=operator.shift,
+        uniform=operator.uniform,
+        decay_mean=landscape.decay_laplacian / landscape.dimension,
+        loss_forms=tuple(forms),
+        num_matvecs=operator.num_matvecs,
+        seconds=time.perf_counter() - started,
+        reorthogonalisation="full" if made.reorthogonalise else "none",
+    )
+
+
+def _decay_forms(operator: HessianOperator, starts: Any) -> Any:
+    squares = starts.double().square()
+    return ((squares * operator.decays().double()).sum(1) / squares.sum(1)).cpu().numpy()
+
+
+def _row(p: PointSpectrum, level: float, kernel_width: float | None) -> dict[str, Any]:
+    smallest, largest = p.extremes(level)
+    width = kernel_width or p.kernel_width()
+    grid = p.grid(width)
+    density, cumulative = p.density(grid, width, level), p.fraction_below(grid, level)
+    band = p.fraction_below(grid, level, simultaneous=True)
+    negative = p.fraction_negative(level)
+    return {
+        "radius": p.radius,
+        "extremes": {"smallest": _extreme(smallest), "largest": _extreme(largest)},
+        "density": _curve(density) | {"kernel_width": width},
+        "cumulative": _curve(cumulative) | {"band": _pairs(band)},
+        "moments": {"mean": _estimate(p.mean(level)), "second": _estimate(p.second_moment(level))},
+        "fraction_negative": _estimate(negative),
+        "exact": p.exact,
+        "ghosts": p.ghosts,
+        "rounding": p.rounding,
+        "num_matvecs": p.num_matvecs,
+        "seconds": p.seconds,
+    }
+
+
+def _extreme(e: Extreme) -> dict[str, Any]:
+    return {"value": e.value, "interval": e.interval, "residual": e.residual, "converged": e.converged}
+
+
+def _estimate(found: tuple[float, tuple[float, float]]) -> dict[str, Any]:
+    return {"value": found[0], "interval": found[1]}
+
+
+def _curve(curve: Curve) -> dict[str, Any]:
+    return {"grid": curve.grid.tolist(), "value": curve.value.tolist(), "interval": _pairs(curve)}
+
+
+def _pairs(curve: Curve) -> list[list[float]]:
+    return np.stack([curve.low, curve.high], axis=1).tolist()
