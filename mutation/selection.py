@@ -25,6 +25,7 @@ SEEN_BY: Mapping[str, Sequence[str]] = {
     "theory/bounds/das_dutta.py": ["tests/theory/bounds/test_closed_forms.py"],
     "theory/bounds/holley_stroock.py": ["tests/theory/bounds/test_closed_forms.py"],
     "theory/bounds/lyapunov.py": ["tests/theory/bounds/test_closed_forms.py"],
+    "theory/weight_decay/quantities.py": ["tests/theory/weight_decay/test_study.py"],
     "theory/poincare/box.py": ["tests/theory/poincare/test_constant.py"],
     "points.py": ["tests/test_landscape.py"],
     "curvature/taylor/analytic.py": ["tests/curvature/taylor/test_rules.py"],

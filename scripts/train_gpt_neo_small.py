@@ -9,20 +9,17 @@ differently. AdamW with decoupled weight decay 0.1 on every tensor, as the lands
 from __future__ import annotations
 
 import argparse
-import math
 import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from villani_verify.corpora import load_tokenizer
 from villani_verify.corpora.embedded import embedded_entropy_rate, embedded_text
 from villani_verify.landscapes.architectures import gpt_neo_small
 from villani_verify.landscapes.models import quiet
-from villani_verify.losses import next_token_loss
+from villani_verify.theory.weight_decay.training import Decay, Schedule, mean_loss, train
 
 TARGET = Path(__file__).resolve().parents[1] / "villani_verify" / "landscapes" / "weights" / "gpt-neo-small"
 # Seed of the training text; the zoo's landscape and the held-out loss use others.
@@ -41,48 +38,26 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
 
-    model: Any = gpt_neo_small().train()
+    model: Any = gpt_neo_small()
     tokens = load_tokenizer("bytes").encode(embedded_text(60_000, seed=TRAINING_SEED))
     held_out = load_tokenizer("bytes").encode(embedded_text(2_000, seed=HELD_OUT_SEED))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, betas=(0.9, 0.98), weight_decay=0.1)
-    starts = np.random.Generator(np.random.Philox(key=[TRAINING_SEED, 0]))
+    schedule = Schedule(options.steps, options.rows, LENGTH, options.learning_rate)
     began = time.monotonic()
-    for step in range(options.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = options.learning_rate * schedule(step, options.steps)
-        rows = starts.integers(0, len(tokens) - LENGTH, options.rows)
-        batch = torch.stack([tokens[i : i + LENGTH] for i in rows.tolist()])
-        loss = next_token_loss(model(batch, use_cache=False).logits, batch)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        if step % 100 == 0 or step == options.steps - 1:
-            print(f"step {step:5d}  loss {loss.item():.4f}  {time.monotonic() - began:.0f} s", flush=True)
-    model.eval()
+
+    def tell(done: int, total: int) -> None:
+        if done % 100 == 0 or done == total:
+            print(f"step {done:5d} of {total}  {time.monotonic() - began:.0f} s", flush=True)
+
+    train(model, tokens, weight_decay=0.1, decay=Decay.DECOUPLED, schedule=schedule, seed=TRAINING_SEED, progress=tell)
+    rows = held_out[: len(held_out) // LENGTH * LENGTH].reshape(-1, LENGTH)
     print(
-        f"held-out loss {evaluate(model, held_out):.4f} nats a byte on rows of {LENGTH};"
+        f"held-out loss {mean_loss(model, rows):.4f} nats a byte on rows of {LENGTH};"
         f" entropy rate of the text {embedded_entropy_rate():.4f}"
     )
     with quiet():
         model.save_pretrained(options.out)
     (options.out / "model.safetensors").chmod(0o644)  # the library writes it for its owner only
     (options.out / "generation_config.json").unlink(missing_ok=True)  # sampling plays no part here
-
-
-def schedule(step: int, steps: int, *, warm_up: int = 50) -> float:
-    """Return the share of the learning rate at `step`: a linear rise, then a half cosine down to zero."""
-    if step < warm_up:
-        return (step + 1) / warm_up
-    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / (steps - warm_up)))
-
-
-@torch.no_grad()
-def evaluate(model: torch.nn.Module, tokens: Tensor) -> float:
-    """Return the mean next-byte loss over consecutive rows."""
-    rows = tokens[: len(tokens) // LENGTH * LENGTH].reshape(-1, LENGTH).split(16)
-    losses = [(float(next_token_loss(model(r, use_cache=False).logits, r)), len(r)) for r in rows]
-    return math.fsum(x * n for x, n in losses) / sum(n for _, n in losses)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from villani_verify.cli import app as application
 from villani_verify.cli import main
 from villani_verify.cli.app import app
 
-COMMANDS = ("verify", "psi", "constants", "spectrum", "langevin", "pac-bayes", "replay", "report", "zoo", "doctor")
+COMMANDS = ("verify", "psi", "constants", "spectrum", "langevin", "pac-bayes", "reproduce", "replay", "report", "zoo", "doctor")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -14,13 +14,13 @@ from villani_verify.arguments import Parser
 from villani_verify.calibration.case import Case
 from villani_verify.calibration.cases import CASES
 from villani_verify.calibration.coverage import ENOUGH, Coverage, measure
-from villani_verify.calibration.journal import Journal
 from villani_verify.calibration.kept import NAME
 from villani_verify.calibration.markdown import as_markdown
 from villani_verify.calibration.measured import assemble, missed
 from villani_verify.calibration.verifications import HEAVY, Line, plan, verify_one
 from villani_verify.errors import OutputError, RequestError, VillaniError, one_line
 from villani_verify.files import write_whole
+from villani_verify.journal import Journal
 from villani_verify.landscapes.zoo import ZOO, ZooEntry
 
 PROGRAM = "villani_verify.calibration"

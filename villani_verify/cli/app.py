@@ -19,6 +19,7 @@ from villani_verify.cli.pac_bayes import pac_bayes
 from villani_verify.cli.psi import psi
 from villani_verify.cli.replay import replay
 from villani_verify.cli.report import report
+from villani_verify.cli.reproduce import reproduce
 from villani_verify.cli.spectrum import spectrum
 from villani_verify.cli.verify import verify
 from villani_verify.cli.zoo import zoo
@@ -42,7 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for _command in (verify, psi, constants, spectrum, langevin, pac_bayes, replay, report, zoo, doctor):
+for _command in (verify, psi, constants, spectrum, langevin, pac_bayes, reproduce, replay, report, zoo, doctor):
     app.command(epilog=_STATUSES)(_command)
 
 

@@ -20,8 +20,7 @@ from villani_verify.theory.gibbs import Gibbs
 from villani_verify.theory.poincare.box import Box, box_of
 from villani_verify.theory.poincare.constant import PoincareConstant, constant_and_box
 
-_MOST_POINTS = 4_000
-"""At which derivatives are taken."""
+MOST_POINTS = 4_000
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def compare(bounds: Sequence[Bound], value: float, interval: Interval) -> tuple[
     return tuple(Tightness(b.name, b.value / value, b.value < interval[0]) for b in bounds if b.applies and b.value is not None)
 
 
-def audit(landscape: Landscape, temperature: float = 2.0) -> Audit:
+def audit(landscape: Landscape, temperature: float = 2.0, *, most_points: int = MOST_POINTS) -> Audit:
     """Measure the Poincaré constant and put every bound beside it.
 
     Conditions are checked on the points of a grid, which can refute them and not prove them.
@@ -91,6 +90,7 @@ def audit(landscape: Landscape, temperature: float = 2.0) -> Audit:
     Args:
         landscape: at most three parameters, each with λ > 0; a slice of a larger one serves too.
         temperature: s > 0.
+        most_points: at which derivatives are taken.
 
     Raises:
         RequestError: if there are more parameters, or one is not decayed.
@@ -99,7 +99,7 @@ def audit(landscape: Landscape, temperature: float = 2.0) -> Audit:
     gibbs = Gibbs.of(landscape, temperature)
     measured, box = constant_and_box(landscape, temperature)
     # The box of the constant where it is small enough, else a coarser one.
-    cells = min(box.cells, int(_MOST_POINTS ** (1 / box.dimension)))
+    cells = min(box.cells, int(most_points ** (1 / box.dimension)))
     coarse = box if cells == box.cells else box_of(landscape, gibbs, box.lower, box.upper, cells)
     points = coarse.points
     values = coarse.potential.ravel() / gibbs.scale

@@ -11,10 +11,9 @@ from torch import Tensor
 from torch.func import grad, hessian, vmap
 
 from villani_verify.landscape import Landscape
+from villani_verify.theory.at_once import points_at_once
 
 Numbers = NDArray[np.float64]
-
-_AT_ONCE = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,8 @@ def derivatives_at(landscape: Landscape, points: Numbers) -> Derivatives:
 
     given = torch.from_numpy(np.ascontiguousarray(points)).to(landscape.dtype)
     first, second = grad(loss), hessian(loss)
-    size = max(1, _AT_ONCE // len(decays) ** 2)
+    # Each column of the Hessian repeats value and gradient, with their derivatives.
+    size = points_at_once(landscape, 4 * len(decays))
     try:
         gradients, hessians = vmap(first, chunk_size=size)(given), vmap(second, chunk_size=size)(given)
     except RuntimeError:  # branches on values, or an operation that cannot be batched: one by one

@@ -85,6 +85,7 @@ def study(
     weight_decays: Sequence[float] = (),
     temperatures: Sequence[float] = (1.0,),
     step_size: float | None = None,
+    step_fraction: float = STEP_FRACTION,
     chains: int = 20,
     steps: int = 6000,
     seed: int = 0,
@@ -103,7 +104,8 @@ def study(
         landscape: F.
         weight_decays: λ > 0 for all parameters; none for the landscape's own.
         temperatures: s > 0, in the convention dθ = −∇F dt + √s dW.
-        step_size: η; default 0.05 of the stability limit 2/‖∇²F‖ at θ₀, for each λ.
+        step_size: η; default a fraction of the stability limit 2/‖∇²F‖ at θ₀, for each λ.
+        step_fraction: that fraction; from a half on the bias of the stiff directions is as large as what is measured there.
         chains: M ≥ 4; intervals need ten in each half to cover.
         steps: N at step size η.
         seed: address of the noise.
@@ -133,7 +135,7 @@ def study(
     cells = []
     for i, (each, curvature) in enumerate(zip(plan.grid, plan.curvatures, strict=True)):
         for j, s in enumerate(temperatures):
-            eta = STEP_FRACTION * curvature.stability_limit if step_size is None else step_size
+            eta = step_fraction * curvature.stability_limit if step_size is None else step_size
             settings = ChainSettings(
                 s, eta, chains, steps, seed, plan.start, plan.record_every, substeps=2 if measure_bias else 1, batch=batch
             )

@@ -14,6 +14,7 @@ from scipy.special import erfc, logsumexp
 from villani_verify.errors import LandscapeError, RequestError
 from villani_verify.landscape import Landscape
 from villani_verify.losses import FunctionLoss
+from villani_verify.theory.at_once import points_at_once
 from villani_verify.theory.gibbs import Gibbs
 
 Numbers = NDArray[np.float64]
@@ -170,7 +171,7 @@ def losses_at(landscape: Landscape, points: Numbers) -> Numbers:
     if isinstance(loss, FunctionLoss):
         try:
             with torch.no_grad():
-                return torch.func.vmap(loss.fn, chunk_size=1 << 16)(given).to(torch.float64).numpy()
+                return torch.func.vmap(loss.fn, chunk_size=points_at_once(landscape))(given).to(torch.float64).numpy()
         except RuntimeError:
             pass  # branches on values, or an operation that cannot be batched: one by one
     shapes = {n: t.shape for n, t in landscape.initial.items()}

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from villani_verify.calibration.journal import Journal
 from villani_verify.errors import OutputError
+from villani_verify.journal import Journal
 
 
 def test_lines_are_there_again(tmp_path) -> None:

@@ -1,0 +1,68 @@
+"""The table of claims, as Markdown and as a page with figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from villani_verify.report.figures.canvas import Drawn
+from villani_verify.report.tables import facts
+from villani_verify.report.typeset import typeset
+from villani_verify.reproduction.claims import CLAIMS
+
+_TITLES = {
+    "criteria": "Villani’s criteria",
+    "constants": "Constants",
+    "spectrum": "Spectrum",
+    "langevin": "Noisy gradient descent",
+    "pac_bayes": "PAC-Bayes bounds",
+    "weight_decay": "Weight decay",
+}
+
+
+def table_rows(results: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return one row for each claim and text: title, text, paper, measured, verdict; in the order of the claims."""
+    found = [(f["claim"], s["text"], f) for s in results["sections"] for f in s["findings"]]
+    rows = []
+    for name, claim in CLAIMS.items():
+        for _, text, finding in (x for x in found if x[0] == name):
+            rows.append(
+                {
+                    "title": claim.claim, "text": text or "", "paper": claim.paper,
+                    "measured": finding["measured"], "verdict": finding["verdict"],
+                }
+            )  # fmt: skip
+    return rows
+
+
+def as_markdown(results: Mapping[str, Any]) -> str:
+    """Return the table as Markdown."""
+    lines = ["| claim | paper | measured | verdict |", "|---|---|---|---|"]
+    for row in table_rows(results):
+        where = f" ({row['text']})" if row["text"] else ""
+        cells = [row["title"] + where, row["paper"], row["measured"], f"**{row['verdict']}**"]
+        lines.append("| " + " | ".join(" ".join(c.split()).replace("|", "\\|") for c in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def render(results: Mapping[str, Any], figures: Sequence[tuple[str, Sequence[Drawn]]]) -> str:
+    """Return the page.
+
+    Args:
+        results: of a reproduction.
+        figures: (section, its figures); sections without any are left out.
+    """
+    loader = PackageLoader("villani_verify.report")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["typeset"] = typeset
+    rows = table_rows(results)
+    refuted = sum("refuted" in row["verdict"] for row in rows)
+    return environment.get_template("reproduction.html").render(
+        results={**results, "table": rows},
+        headline=f"{len(rows)} measurements of {len({r['title'] for r in rows})} claims; {refuted} refuted.",
+        sections=[(_TITLES[name], [(f, Markup(f.svg)) for f in drawn]) for name, drawn in figures if drawn],
+        environment=facts(results["environment"]),
+    )

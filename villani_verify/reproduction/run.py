@@ -1,0 +1,181 @@
+"""Every section on every text; what is finished is kept in the directory and not measured again."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+
+from villani_verify.corpora import load_tokenizer
+from villani_verify.environment import describe_environment
+from villani_verify.errors import OutputError, RequestError
+from villani_verify.files import write_whole
+from villani_verify.journal import Journal
+from villani_verify.report.figures.canvas import Drawn, Key
+from villani_verify.reproduction.claims import SECTIONS
+from villani_verify.reproduction.page import as_markdown, render
+from villani_verify.reproduction.section import Progress, SectionResult, Work
+from villani_verify.reproduction.sections.constants import constants
+from villani_verify.reproduction.sections.criteria import criteria
+from villani_verify.reproduction.sections.langevin import langevin
+from villani_verify.reproduction.sections.pac_bayes import pac_bayes
+from villani_verify.reproduction.sections.spectrum import spectrum
+from villani_verify.reproduction.sections.weight_decay import weight_decay
+from villani_verify.reproduction.sizes import Size
+from villani_verify.reproduction.subject import Subject, subject_of, text_parts
+from villani_verify.verification import strict_json
+
+VERSION = 1
+"""Of what is kept: results of another one are refused."""
+OF_A_TEXT: Mapping[str, Callable[[Work], SectionResult]] = MappingProxyType({
+    "criteria": criteria, "constants": constants, "spectrum": spectrum, "langevin": langevin, "pac_bayes": pac_bayes
+})  # fmt: skip
+OF_ALL_TEXTS = "weight_decay"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for.
+
+    Attributes:
+        size: how much.
+        texts: names of corpora, or files.
+        data_dir: where named corpora lie; None for the hub.
+        seed: everything drawn follows from it.
+        device: "cpu", "cuda", …
+        sections: which; default all.
+    """
+
+    size: Size
+    texts: tuple[str, ...]
+    data_dir: Path | None = None
+    seed: int = 0
+    device: str = "cpu"
+    sections: tuple[str, ...] = SECTIONS
+
+    def __post_init__(self) -> None:
+        names = [Path(text).stem for text in self.texts]
+        if not names or len(set(names)) < len(names):
+            raise RequestError(f"texts {list(self.texts)}: give at least one, and none twice")
+
+    def settings(self) -> dict[str, Any]:
+        """Return what results must agree in to be of one reproduction."""
+        return {"version": VERSION, "size": strict_json(asdict(self.size)), "texts": list(self.texts), "seed": self.seed}
+
+
+def reproduce(request: Request, directory: Path, progress: Progress = lambda *_: None) -> dict[str, Any]:
+    """Measure what the directory does not hold yet, and write `results.json`, `table.md` and `index.html`.
+
+    Args:
+        request: what is asked for.
+        directory: made where it is missing; it may hold the beginning of the same reproduction, and nothing of another.
+        progress: told (what, done, in all).
+
+    Returns:
+        The results object.
+
+    Raises:
+        VillaniError: if a text or a model cannot be had, or the directory holds another reproduction or cannot be written.
+    """
+    _claim(directory, request)
+    started = time.perf_counter()
+    tokenizer = load_tokenizer(request.size.tokenizer or request.size.model or "bytes")
+    for text in request.texts:  # whatever is wrong with a text is said before the first hour
+        text_parts(text, request.size, request.data_dir, tokenizer)
+    kept = []
+    for text in request.texts:
+        subject: Subject | None = None
+        for name, measure in OF_A_TEXT.items():
+            if name not in request.sections:
+                continue
+            file = directory / "sections" / f"{name}-{Path(text).stem}.json"
+            if not file.exists():
+                subject = subject or subject_of(
+                    text, request.size, data_dir=request.data_dir, directory=directory, device=request.device, progress=progress
+                )
+                _keep(file, name, Path(text).stem, partial(measure, Work(subject, request.size, request.seed, progress)))
+            kept.append(_read(file))
+    if OF_ALL_TEXTS in request.sections:
+        file = directory / "sections" / f"{OF_ALL_TEXTS}.json"
+        if not file.exists():
+            bytes_of = load_tokenizer("bytes")
+            parts = {Path(t).stem: text_parts(t, request.size, request.data_dir, bytes_of) for t in request.texts}
+            journal = Journal(directory / "study.jsonl")
+            _keep(file, OF_ALL_TEXTS, None, lambda: weight_decay(parts, request.size, journal, progress))
+        kept.append(_read(file))
+    results = {
+        **request.settings(),
+        "size": request.size.name,
+        "environment": describe_environment(torch.device(request.device)),
+        "seconds": sum(float(s["seconds"]) for s in kept),
+        "seconds_of_this_run": time.perf_counter() - started,
+        "sections": [{k: v for k, v in s.items() if k not in ("figures", "data")} for s in kept],
+    }
+    _write(directory / "results.json", json.dumps(results, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    _write(directory / "table.md", as_markdown(results))
+    _write(directory / "index.html", render(results, [(s["section"], [_drawn(f) for f in s["figures"]]) for s in kept]))
+    return results
+
+
+def _claim(directory: Path, request: Request) -> None:
+    """Make the directory this reproduction's own, or check that it is."""
+    marker = directory / "settings.json"
+    try:
+        if not marker.exists():
+            if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+                raise OutputError(f"directory {str(directory)!r}: it holds something else; give a new one")
+            (directory / "sections").mkdir(parents=True, exist_ok=True)
+            write_whole(marker, json.dumps(request.settings(), indent=1) + "\n")
+            return
+        found = json.loads(marker.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise OutputError(f"directory {str(directory)!r}: it cannot be used ({e}); give another one") from e
+    differing = [
+        k for k, v in json.loads(json.dumps(request.settings())).items() if not isinstance(found, dict) or found.get(k) != v
+    ]
+    if differing:
+        raise OutputError(
+            f"directory {str(directory)!r}: it holds a reproduction of another {differing[0]}; give a new directory, or "
+            "the same request"
+        )
+
+
+def _keep(file: Path, section: str, text: str | None, measure: Callable[[], SectionResult]) -> None:
+    started = time.perf_counter()
+    found = measure()
+    line = {
+        "section": section,
+        "text": text,
+        "findings": [f.as_dict() for f in found.findings],
+        "seconds": time.perf_counter() - started,
+        "data": strict_json(found.data),
+        "figures": [asdict(f) for f in found.figures],
+    }
+    _write(file, json.dumps(line, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        assert {"section", "text", "findings", "seconds", "data", "figures"} <= set(found)
+    except (OSError, ValueError, TypeError, AssertionError) as e:
+        raise OutputError(f"section {str(file)!r}: it cannot be read; remove it, and it is measured again") from e
+    return dict(found)
+
+
+def _drawn(figure: Mapping[str, Any]) -> Drawn:
+    return Drawn(**{**figure, "key": tuple(Key(**k) for k in figure["key"])})
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        write_whole(path, text)
+    except OSError as e:
+        raise OutputError(f"results {str(path)!r}: they cannot be written ({e.strerror}); give another directory") from e
