@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from villani_verify.cli.interruption import stopping_on_request
 from villani_verify.cli.options import LandscapeOptions, takes_landscape
 from villani_verify.cli.output import STANDARD_OUTPUT, check_json_target, standard_output_for, write_json
+from villani_verify.cli.progress import progress_display
 from villani_verify.errors import RequestError
 
 if TYPE_CHECKING:
@@ -40,11 +42,17 @@ def constants(
         typer.Option(
             "--slice",
             metavar="K",
-            help="Leave K parameters free, 1 to 3, drawn by --seed, and fix all others where they are.",
+            help="Leave K parameters free, drawn by --seed, and fix all others where they are.",
             rich_help_panel=_MEASURE,
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Draws the slice and the points looked at.", rich_help_panel=_MEASURE)] = 0,
+    steps: Annotated[
+        int,
+        typer.Option(metavar="N", help="Of the chains of an audit with more than three parameters.", rich_help_panel=_MEASURE),
+    ] = 6000,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Draws the slice, the points looked at and the chains.", rich_help_panel=_MEASURE)
+    ] = 0,
     oscillation: Annotated[
         float | None,
         typer.Option(metavar="B", help="sup L − inf L, if you know it; for Holley and Stroock.", rich_help_panel=_MEASURE),
@@ -70,7 +78,8 @@ def constants(
     """Bound the log-Sobolev and Poincaré constants of exp(−2F/s), and say what each bound rests on.
 
     Either of --dimension and --weight-decay alone, or of a landscape; --audit puts the true Poincaré constant beside the
-    bounds where there are at most three parameters, or a --slice of so many.
+    bounds where there are at most three parameters, or a --slice of so many; up to 1,000 parameters Langevin chains give a
+    lower bound of it.
     """
     from villani_verify.theory.constants import constants_of_landscape, constants_of_numbers
     from villani_verify.theory.gibbs import Gibbs
@@ -91,11 +100,13 @@ def constants(
             raise RequestError("--dimension: it needs --weight-decay beside it; give λ > 0")
         found = constants_of_numbers(Gibbs(dimension, options.weight_decay, temperature), **known)
     else:
-        with standard_output_for(json_target):
+        with standard_output_for(json_target), progress_display() as progress:
             landscape = options.request().load()
             if slice_directions is not None:
                 landscape = slice_of(landscape, coordinate_directions(landscape, slice_directions, seed))
-            found = constants_of_landscape(landscape, temperature, measure=measure, seed=seed, **known)
+            found = constants_of_landscape(
+                landscape, temperature, measure=measure, steps=steps, seed=seed, progress=stopping_on_request(progress), **known
+            )
     if json_target is not None:
         write_json(found.as_dict(), json_target)
     if json_target != STANDARD_OUTPUT:

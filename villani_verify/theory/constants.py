@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,9 @@ from villani_verify.theory.bounds.derivatives import derivatives_at
 from villani_verify.theory.bounds.holley_stroock import holley_stroock
 from villani_verify.theory.gibbs import Gibbs
 from villani_verify.theory.mixing import MixingTime, check_divergences, mixing_time
+from villani_verify.theory.poincare.box import MOST_DIMENSIONS as MOST_ON_A_GRID
 from villani_verify.theory.poincare.constant import PoincareConstant
+from villani_verify.theory.sampled_constant import STEPS, SampledConstant, sampled_constant
 
 MOST_DENSE = 300
 """Parameters up to which the whole Hessian is made."""
@@ -36,7 +38,7 @@ class Constants:
         name: of the landscape; None where only numbers were given.
         gibbs: the measure.
         bounds: all of them, those that do not apply included.
-        measured: the Poincaré constant, if it was asked for.
+        measured: the Poincaré constant, or a lower bound of it, if it was asked for.
         tightness: bounds beside it.
         smoothness: M, the largest ‖∇²F‖ that was found or given; None if none was.
         initial: divergence at the start, of which `mixing` speaks.
@@ -47,7 +49,7 @@ class Constants:
     name: str | None
     gibbs: Gibbs
     bounds: tuple[Bound, ...]
-    measured: PoincareConstant | None
+    measured: PoincareConstant | SampledConstant | None
     tightness: tuple[Tightness, ...]
     smoothness: float | None
     initial: float
@@ -101,19 +103,24 @@ def constants_of_landscape(
     smoothness: float | None = None,
     initial: float | None = None,
     target: float = TARGET,
+    steps: int = STEPS,
     seed: int = 0,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Constants:
     """Return the bounds for a landscape, and with `measure` its Poincaré constant beside them.
 
     Args:
-        landscape: each parameter with λ > 0; at most three parameters if it is to be measured.
+        landscape: each parameter with λ > 0; if it is to be measured, at most 1,000 parameters, on a grid up to three of them and
+            beyond from trajectories, which give a lower bound.
         temperature: s > 0.
         measure: whether to measure.
         oscillation: sup L − inf L, if it is known; a measurement finds its own.
         smoothness: M ≥ ‖∇²F‖ everywhere, if it is known; a measurement finds its own.
         initial: divergence at the start; default one nat a parameter.
         target: divergence to be reached.
-        seed: of the points at which curvature is looked at without a measurement.
+        steps: of the chains, where there are more than three parameters.
+        seed: of the points at which curvature is looked at, and of the chains.
+        progress: told (what, done, in all).
 
     Raises:
         RequestError: if a parameter is not decayed, there are too many of them to measure, or a number makes no sense.
@@ -121,16 +128,19 @@ def constants_of_landscape(
     """
     gibbs = Gibbs.of(landscape, temperature)
     check_divergences(*_divergences(gibbs, initial, target))
-    if measure:
+    measured: SampledConstant | None = None
+    if measure and landscape.dimension <= MOST_ON_A_GRID:
         found = audit(landscape, temperature)
         return _assemble(landscape.name, gibbs, found.bounds, found.measured, smoothness or found.smoothness, initial, target)
+    if measure:
+        measured = sampled_constant(landscape, temperature, steps=steps, seed=seed, progress=progress)
     smallest, where = _smallest_eigenvalue(landscape, gibbs, seed)
     bounds = (
         das_dutta(gibbs),
         bakry_emery(gibbs, smallest, where),
         holley_stroock(gibbs, oscillation, "as given", ConditionStatus.NOT_CHECKED),
     )
-    return _assemble(landscape.name, gibbs, bounds, None, smoothness, initial, target)
+    return _assemble(landscape.name, gibbs, bounds, measured, smoothness, initial, target)
 
 
 def _divergences(gibbs: Gibbs, initial: float | None, target: float) -> tuple[float, float]:
@@ -141,7 +151,7 @@ def _assemble(
     name: str | None,
     gibbs: Gibbs,
     bounds: Sequence[Bound],
-    measured: PoincareConstant | None,
+    measured: PoincareConstant | SampledConstant | None,
     smoothness: float | None,
     initial: float | None,
     target: float,
