@@ -181,3 +181,37 @@ def test_settles_early_when_smooth() -> None:
     assert all(chain.settled for chain in chains)
     # The grid takes 18, and some twenty halvings of one or two intervals follow.
     assert calls < 60
+
+
+def _quantum(sharpness: float, level: float, lowest: int) -> Maker:
+    """A line, and from t = 0.123 on a polynomial as one rounding of a sigmoid leaves it: level·(kx)^i/i!, i from `lowest` on."""
+    place = 0.123
+    rounded = [level * sharpness**i / math.factorial(i) if i >= lowest else 0.0 for i in range(ORDER + 1)]
+
+    def at(t: float) -> list[float]:
+        x = t - place
+        shifted = [math.fsum(math.comb(j, i) * rounded[j] * x ** (j - i) for j in range(i, ORDER + 1)) for i in range(ORDER + 1)]
+        return [a + (b if x > 0 else 0.0) for a, b in zip([4.0 - 1.3 * t, -1.3, 0, 0, 0, 0, 0], shifted, strict=True)]
+
+    return at
+
+
+@pytest.mark.parametrize("level", [5e-19, 5e-18, 2e-17])
+def test_a_rounding_error_inside_of_a_function_is_no_jump_of_a_derivative(level: float) -> None:
+    # Order 2 jumps by some roundings of its own, order 3 by hundreds, and order 4, as a jump would have to, by tens of thousands.
+    chains, _ = _look(_quantum(60.0, level, 2))
+    assert not any(find_flaw(chain) for chain in chains)
+    assert all(looks_smooth(chain) for chain in chains)
+
+
+@pytest.mark.parametrize("level", [5e-18, 2e-17])
+def test_the_same_jump_with_nothing_below_it_is_one(level: float) -> None:
+    chains, _ = _look(_quantum(60.0, level, 4))
+    flaws = [flaw for chain in chains if (flaw := find_flaw(chain))]
+    assert {(f.kind, f.order) for f in flaws} == {("jump", 4)}
+
+
+def test_a_lower_order_that_clearly_jumps_is_the_flaw() -> None:
+    chains, _ = _look(_quantum(60.0, 5e-13, 2))
+    flaws = [flaw for chain in chains if (flaw := find_flaw(chain))]
+    assert {(f.kind, f.order) for f in flaws} == {("jump", 2)}

@@ -6,6 +6,9 @@ like powers of h to the rounding floor in every interval. A flaw shows in one of
 * jump: δ_m of the interval that holds it stays constant while its neighbours' falls;
 * blow-up: the coefficient c_m itself grows like a power of 1/h as its place is approached;
 * rounding: values two steps apart differ by the same amount however short the step (`rounding_level`).
+
+A rounding error inside of g, such as that of a sigmoid next to one, is a true jump of the computed function, in all orders at once
+and by ever more roundings in higher ones. So a jump of g^{(m)} only counts where no lower order jumps with it.
 """
 
 from __future__ import annotations
@@ -27,6 +30,8 @@ ROUNDINGS = 1e3
 PLATEAU, GROWTH = 8, 12
 # A jump must exceed what the neighbouring intervals show by this factor; rounding exceeds it with a probability below 1e-6.
 GAP = 20.0
+# A lower order that jumps along, by so many rounding errors, shows that rounding jumps.
+ALONG = 10.0
 # Smooth functions have an excess of a third at most.
 EXCESS = 0.4
 # At 0.1 % a chain that settles is never taken for one that grows; 0.04 tells |t|^2.9 from a constant.
@@ -217,7 +222,7 @@ def looks_smooth(chain: Chain) -> bool:
     """Say whether every mismatch has fallen to rounding level, or is on its way there, or is rounding itself.
 
     A mismatch that has not fallen may be rounding larger than was reckoned with: then it does not depend on h, and the other
-    halves show as much.
+    halves show as much, or lower orders jump along.
     """
     if chain.settled or not chain.levels:
         return True
@@ -231,7 +236,8 @@ def looks_smooth(chain: Chain) -> bool:
             return False
         low, high = fit.interval(0.99)
         beside = max((level.sibling.mismatch.size[i] for level in last if level.sibling is not None), default=0.0)
-        rounding = low < 0.1 and high > STEEP and final.mismatch.size[i] <= GAP * beside
+        constant = low < 0.1 and high > STEEP
+        rounding = constant and (final.mismatch.size[i] <= GAP * beside or _rounding_jumps(last[-PLATEAU:], i))
         if not rounding and low < 1.5:
             return False
     return True
@@ -285,9 +291,26 @@ def _jump(levels: Sequence[Level]) -> Flaw | None:
         sizes = [level.kept.mismatch.size[m] for level in levels]
         beside = median(level.sibling.mismatch.size[m] for level in levels if level.sibling is not None)
         steady = max(sizes) <= 1.5 * min(sizes)
-        if steady and min(sizes) > 10 * ROUNDINGS * final.floor[m] and min(sizes) > GAP * beside:
+        clear = min(sizes) > 10 * ROUNDINGS * final.floor[m] and min(sizes) > GAP * beside
+        if steady and clear and not _rounding_jumps(levels, m):
             return Flaw("jump", m, final.left.at, final.right.at, sizes[-1] * math.factorial(m), 0.0)
     return None
+
+
+def _rounding_jumps(levels: Sequence[Level], order: int) -> bool:
+    """Say whether a lower order jumps along with this one, by rounding errors: then the jump is one inside of g.
+
+    Where g^{(m)} is the first derivative to jump, δ_i falls like binom(m, i) h^{m−i} δ_m for i < m, down to rounding that differs
+    from interval to interval.
+    """
+    final = levels[-1].kept
+    for i in range(order):
+        sizes = [level.kept.mismatch.size[i] for level in levels]
+        explained = math.comb(order, i) * final.length ** (order - i) * final.mismatch.size[order]
+        small = ALONG * final.floor[i] < min(sizes) <= 10 * ROUNDINGS * final.floor[i]
+        if small and max(sizes) < 1.5 * min(sizes) and min(sizes) > GAP * explained:
+            return True
+    return False
 
 
 def _blow_up(levels: Sequence[Level]) -> Flaw | None:
