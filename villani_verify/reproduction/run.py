@@ -33,7 +33,7 @@ from villani_verify.reproduction.subject import Subject, subject_of, text_parts
 from villani_verify.verification import strict_json
 
 VERSION = 1
-"""Of what is kept: results of another one are refused."""
+"""Of what is kept; results of another one are refused."""
 OF_A_TEXT: Mapping[str, Callable[[Work], SectionResult]] = MappingProxyType({
     "criteria": criteria, "constants": constants, "spectrum": spectrum, "langevin": langevin, "pac_bayes": pac_bayes
 })  # fmt: skip

@@ -87,4 +87,4 @@ SIZES: Mapping[str, Size] = MappingProxyType({
         ),
     ),
 })  # fmt: skip
-"""The study trains the small GPT-Neo at both sizes: one training of the large one for each λ and seed takes days."""
+"""The study trains the small GPT-Neo at both sizes, as one training of the large one for each λ and seed takes days."""

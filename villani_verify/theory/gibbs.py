@@ -70,5 +70,5 @@ class Gibbs:
 
     @property
     def scale(self) -> float:
-        """2/s: U = (2/s) F."""
+        """2/s, with which U = (2/s) F."""
         return 2 / self.temperature

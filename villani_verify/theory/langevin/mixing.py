@@ -25,7 +25,7 @@ LARGEST_SPLIT_RHAT = 1.01
 FEWEST_AUTOCORRELATION_TIMES = 50
 """Shorter runs, all chains together, say nothing about their own autocorrelation time."""
 WINDOW = 5
-"""Sokal's factor: what is left out is then of order e⁻¹⁰ where the decay is exponential."""
+"""Sokal's factor; what is left out is then of order e⁻¹⁰ where the decay is exponential."""
 
 
 @dataclass(frozen=True)

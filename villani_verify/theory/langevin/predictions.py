@@ -28,10 +28,10 @@ def stated_bound(weight_decay: float, dimension: int, temperature: float) -> flo
 
 @dataclass(frozen=True)
 class QuadraticChain:
-    """Closed forms for the chain θ_{k+1} = θ_k − ηλθ_k + √(ηs) ξ_k of F = λ|θ|²/2 in d dimensions.
+    """Closed forms for the chain θ_{k+1} = θ_k − ηλθ_k + √(ηs) ξ_k of F = λ‖θ‖²/2 in d dimensions.
 
     Each coordinate is an autoregression with factor q = 1 − ηλ: v = q²v + ηs gives v = ηs/(1 − q²) = s/(2λ(1 − ηλ/2)). As η → 0 the
-    variance is s/(2λ), F_∞ = ds/4, the rate of θ is λ and that of F and |θ|² is 2λ, and C_P = s/(2λ).
+    variance is s/(2λ), F_∞ = ds/4, the rate of θ is λ and that of F and ‖θ‖² is 2λ, and C_P = s/(2λ).
 
     Attributes:
         weight_decay: λ.
@@ -47,7 +47,7 @@ class QuadraticChain:
 
     @property
     def factor(self) -> float:
-        """The factor q = 1 − ηλ: autocorrelation of θ after k steps is qᵏ, that of F and |θ|² is q²ᵏ."""
+        """The factor q = 1 − ηλ; the autocorrelation of θ after k steps is qᵏ, that of F and ‖θ‖² is q²ᵏ."""
         return 1 - self.step_size * self.weight_decay
 
     @property
@@ -62,10 +62,10 @@ class QuadraticChain:
 
     @property
     def rate(self) -> float:
-        """−log q/η, of θ; F and |θ|² have twice that."""
+        """−log q/η, of θ; F and ‖θ‖² have twice that."""
         return -math.log(self.factor) / self.step_size
 
     @property
     def poincare(self) -> float:
-        """(s/2)/rate: what the lagged autocorrelation of this chain tends to."""
+        """(s/2)/rate, which the lagged autocorrelation of this chain tends to."""
         return self.temperature / 2 / self.rate

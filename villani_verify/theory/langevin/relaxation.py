@@ -24,7 +24,7 @@ class Relaxation:
         rate: r, per unit of time. It is the spectral gap only where one exponential is all there is.
         limit: c, an estimate of F_∞ = ∫ F dμ where the run is long enough to reach it.
         amplitude: a.
-        unexplained: root mean square of what the fit leaves, over |a|.
+        unexplained: root mean square of what the fit leaves, over the size of a.
     """
 
     reason: str

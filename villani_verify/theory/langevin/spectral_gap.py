@@ -1,10 +1,10 @@
 """The Poincaré constant from long chains: a lower bound in principle, with a statistical interval.
 
 For μ ∝ exp(−2F/s) the generator of dθ = −∇F dt + √s dW is 𝓛f = −∇F·∇f + (s/2)Δf, and integration by parts gives
-−∫ f 𝓛f dμ = (s/2) ∫ |∇f|² dμ. With Var f ≤ C_P ∫ |∇f|² dμ the spectral gap of −𝓛 is therefore γ = (s/2)/C_P, and
+−∫ f 𝓛f dμ = (s/2) ∫ ‖∇f‖² dμ. With Var f ≤ C_P ∫ ‖∇f‖² dμ the spectral gap of −𝓛 is therefore γ = (s/2)/C_P, and
 ‖P_t f − ∫ f dμ‖ ≤ exp(−γt) ‖f − ∫ f dμ‖ in L²(μ). Two lower bounds of C_P follow for every f:
 
-* Rayleigh: Var f / ∫ |∇f|² dμ ≤ C_P.
+* Rayleigh: Var f / ∫ ‖∇f‖² dμ ≤ C_P.
 * Lagged: as 𝓛 is self-adjoint the autocorrelation is ρ_f(t) = Σ w_i exp(−γ_i t), w_i ≥ 0, Σ w_i = 1, γ_i ≥ γ, so that
   ρ_f(t) ≤ exp(−γt) and (s/2) t/(−log ρ_f(t)) ≤ C_P. It rises with t, and tends to the Rayleigh quotient as t → 0.
 
@@ -31,7 +31,7 @@ from villani_verify.theory.langevin.mixing import Mixing, diagnose
 from villani_verify.theory.langevin.observables import Array
 
 SMALLEST_EIGENVALUE = 1e-8
-"""Of the correlation matrix: observables that are combinations of others, as F of ‖θ‖² where L = 0, are left out."""
+"""Of the correlation matrix; observables that are combinations of others, as F of ‖θ‖² where L = 0, are left out."""
 _LAG_FACTOR = 1.15
 
 
@@ -79,7 +79,7 @@ class SpectralGap:
         mixing: the diagnostics; where they fail there is no constant.
         reason: why there is none; empty where there is one.
         poincare: lower bound of C_P from the autocorrelation at `lag`, for the measure that the discretised chain samples.
-        rayleigh: lower bound of C_P from Var f/∫|∇f|² of the best combination for that.
+        rayleigh: lower bound of C_P from Var f/∫‖∇f‖² of the best combination for that.
         rate: slowest observed exponential rate, (s/2)/`poincare`: an upper bound of γ.
         lag: t, in units of time.
         combination: coefficients of f in the observables divided by their standard deviations.
@@ -196,7 +196,7 @@ def _own_rate(values: Array, time_between_records: float, level: float) -> Measu
 
 
 def _rayleigh(series: Array, products: Array, level: float) -> Measured | None:
-    """Return Var f/∫|∇f|² of the combination that is best on the even chains, evaluated on the odd ones."""
+    """Return Var f/∫‖∇f‖² of the combination that is best on the even chains, evaluated on the odd ones."""
     weights = np.full(len(products[::2]), 1 / len(products[::2]))
     training, _ = LaggedMoments.of(series[:, ::2], 0).covariances(weights)
     # As quotient of inverses: the covariance is the matrix that may be singular.

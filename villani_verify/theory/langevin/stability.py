@@ -17,7 +17,7 @@ from villani_verify.theory.langevin.gradients import Layout
 
 LANCZOS_STEPS = 32
 STEP_FRACTION = 0.05
-"""Default step size over the stability limit: the stationary variance of the stiffest direction is then 5 % too large."""
+"""Default step size over the stability limit; the stationary variance of the stiffest direction is then 5 % too large."""
 
 
 @dataclass(frozen=True)

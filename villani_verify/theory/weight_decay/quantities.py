@@ -27,7 +27,7 @@ LARGER_IS_BETTER: Mapping[str, bool] = {
     "mixing_rate": True,
     "pac_bayes_bound": False,
 }
-"""What theory would choose λ by: a wider range of temperatures, a smaller constant, faster mixing, a smaller bound."""
+"""What theory would choose λ by; a wider range of temperatures, a smaller constant, faster mixing, a smaller bound."""
 
 
 @dataclass(frozen=True)
