@@ -2,14 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from villani_verify.theory.langevin.predictions import QuadraticChain, rate_of, stated_bound
+from villani_verify.theory.langevin.predictions import QuadraticChain, rate_of
 
 
 def test_the_convention() -> None:
     # s = 2 and L = 0: C_P = 1/λ, and θ forgets at the rate λ.
     assert rate_of(1 / 0.3, 2.0) == pytest.approx(0.3)
-    assert stated_bound(0.1, 1, 2.0) == pytest.approx(110)  # 1/λ + d/λ²
-    assert stated_bound(1.0, 7, 2.0) == pytest.approx(8)
 
 
 @pytest.mark.parametrize(("weight_decay", "temperature", "step_size"), [(1.0, 2.0, 0.1), (0.2, 0.5, 3.0), (5.0, 1e-3, 0.3)])

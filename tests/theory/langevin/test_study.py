@@ -14,7 +14,7 @@ from torch import nn
 from villani_verify import Landscape
 from villani_verify.errors import LandscapeError, RequestError
 from villani_verify.landscapes.zoo import zoo_entry
-from villani_verify.theory.langevin.predictions import QuadraticChain, stated_bound
+from villani_verify.theory.langevin.predictions import QuadraticChain
 from villani_verify.theory.langevin.study import study
 
 # About a dozen numbers of each cell are compared with closed forms at this level.
@@ -58,7 +58,9 @@ def test_quadratics(flat: Callable[..., Landscape]) -> None:
         assert cell["step_size"] == pytest.approx(0.05 * cell["stability_limit"])
         check_quadratic_cell(cell, QuadraticChain(cell["weight_decay"], 0.5, cell["step_size"], 3))
         assert cell["predicted"]["decay_alone"] == {"poincare": 0.25 / cell["weight_decay"], "rate": cell["weight_decay"]}
-        assert cell["predicted"]["stated"]["poincare"] == pytest.approx(stated_bound(cell["weight_decay"], 3, 0.5))
+        assert cell["predicted"]["stated"]["poincare"] == pytest.approx(
+            0.25 / cell["weight_decay"] + 3 * (0.25 / cell["weight_decay"]) ** 2
+        )
         assert cell["predicted"]["stated"]["violated"] is False
     assert found["notes"] == []
 

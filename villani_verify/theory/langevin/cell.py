@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from villani_verify.landscape import Landscape
+from villani_verify.theory.bounds.das_dutta import das_dutta
+from villani_verify.theory.gibbs import Gibbs
 from villani_verify.theory.langevin.bias import Bias
-from villani_verify.theory.langevin.predictions import rate_of, stated_bound
+from villani_verify.theory.langevin.predictions import rate_of
 from villani_verify.theory.langevin.relaxation import Relaxation
 from villani_verify.theory.langevin.sgld import GradientNoise
 from villani_verify.theory.langevin.spectral_gap import SpectralGap
@@ -81,7 +83,8 @@ class Cell:
         smallest = self.landscape.smallest_decay
         if smallest <= 0:
             return {"decay_alone": None, "stated": None}
-        bound = stated_bound(smallest, self.landscape.dimension, self.temperature)
+        bound = das_dutta(Gibbs(self.landscape.dimension, smallest, self.temperature)).value
+        assert bound is not None  # it needs no more than these numbers
         low = None if self.gap is None or self.gap.poincare is None else self.gap.poincare.interval[0]
         return {
             # Where L = 0, and a lower bound of the gap where L is convex (Bakry and Émery 1985); wells make it slower.

@@ -11,21 +11,6 @@ def rate_of(poincare: float, temperature: float) -> float:
     return temperature / 2 / poincare
 
 
-def stated_bound(weight_decay: float, dimension: int, temperature: float) -> float:
-    """Return the bound C_LS ≤ 1/κ + d/κ² that is audited here, for μ ∝ exp(−2F/s), where κ = 2λ/s is the decay of 2F/s.
-
-    Das and Dutta (2026) state it with λ for a density ∝ exp(−F); at s = 2 that is this. C_P ≤ C_LS, so a measured lower bound of
-    C_P above it refutes it. Wells of L refute it (see the constants' audit).
-
-    Args:
-        weight_decay: λ > 0, the smallest of all parameters.
-        dimension: d.
-        temperature: s.
-    """
-    inverse = temperature / (2 * weight_decay)
-    return inverse + dimension * inverse * inverse
-
-
 @dataclass(frozen=True)
 class QuadraticChain:
     """Closed forms for the chain θ_{k+1} = θ_k − ηλθ_k + √(ηs) ξ_k of F = λ‖θ‖²/2 in d dimensions.
