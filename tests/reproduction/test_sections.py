@@ -13,6 +13,7 @@ from villani_verify import Landscape
 from villani_verify.journal import Journal
 from villani_verify.landscapes.architectures import gpt_neo_tiny
 from villani_verify.reproduction.claims import CLAIMS
+from villani_verify.reproduction.page import study_tables
 from villani_verify.reproduction.section import SectionResult, Work
 from villani_verify.reproduction.sections import weight_decay as weight_decay_module
 from villani_verify.reproduction.sections.constants import constants
@@ -101,3 +102,10 @@ def test_weight_decay(work, tmp_path, monkeypatch) -> None:
     assert len(journal.lines) == 4
     assert len(found.figures) == 2
     assert {s["quantity"] for s in found.data["summaries"]} >= {"validation_loss", "critical_temperature"}
+    models, order = study_tables(found.data)
+    assert len(models["rows"]) == 4
+    assert len(order["rows"]) == 2 * 5
+    for table in (models, order):
+        assert all(len(row) == len(table["columns"]) for row in table["rows"])
+    lam, bound = float(models["rows"][0][2]), models["rows"][0][7]
+    assert float(bound.replace("×10⁶", "e6").replace(",", "")) == pytest.approx(1 / lam + 822 / lam**2, rel=0.01)

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from villani_verify.report.figures.canvas import Drawn
+from villani_verify.report.numbers import show
 from villani_verify.report.tables import facts
 from villani_verify.report.typeset import typeset
 from villani_verify.reproduction.claims import CLAIMS
@@ -48,12 +49,57 @@ def as_markdown(results: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def render(results: Mapping[str, Any], figures: Sequence[tuple[str, Sequence[Drawn]]]) -> str:
+_QUANTITIES = ("critical_temperature", "log_sobolev_bound", "mixing_rate", "pac_bayes_bound")
+
+
+def study_tables(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the tables of the weight-decay study: every model's numbers side by side, and how each quantity orders them.
+
+    Args:
+        data: of the section `weight_decay`.
+    """
+    models = [
+        [
+            row["text"], row["decay"], show(row["weight_decay"]), str(row["seed"]), f"{row['test_loss']:.4f}",
+            f"{row['generalisation_gap']:.4f}".replace("-", "−"), *(_value(row["quantities"][q]) for q in _QUANTITIES),
+        ]
+        for row in data["rows"]
+    ]  # fmt: skip
+    order = [
+        [s["text"], s["decay"], s["quantity"].replace("_", " "), *(_mean(s[k]) for k in ("correlation", "regret", "excess"))]
+        for s in data["summaries"]
+    ]
+    names = ["s*", "C_LS bound", "mixing rate", "PAC-Bayes bound"]
+    return [
+        {"title": "Every model", "columns": ["text", "decay", "λ", "seed", "test loss", "gap", *names], "rows": models},
+        {
+            "title": "What would have chosen λ",
+            "columns": ["text", "decay", "chosen by", "rank correlation with test loss", "regret in nats", "beside grid search"],
+            "rows": order,
+        },
+    ]  # fmt: skip
+
+
+def _value(found: Mapping[str, Any] | None) -> str:
+    return "–" if found is None else show(found["value"])
+
+
+def _mean(found: Mapping[str, Any]) -> str:
+    if found["value"] is None:
+        return "–"
+    interval = found["interval"]
+    return show(found["value"]) + ("" if interval is None else f" [{show(interval[0])}, {show(interval[1])}]")
+
+
+def render(
+    results: Mapping[str, Any], figures: Sequence[tuple[str, Sequence[Drawn]]], study: Mapping[str, Any] | None = None
+) -> str:
     """Return the page.
 
     Args:
         results: of a reproduction.
         figures: (section, its figures); sections without any are left out.
+        study: data of the weight-decay study, if there is one.
     """
     loader = PackageLoader("villani_verify.report")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -64,5 +110,6 @@ def render(results: Mapping[str, Any], figures: Sequence[tuple[str, Sequence[Dra
         results={**results, "table": rows},
         headline=f"{len(rows)} measurements of {len({r['title'] for r in rows})} claims; {refuted} refuted.",
         sections=[(_TITLES[name], [(f, Markup(f.svg)) for f in drawn]) for name, drawn in figures if drawn],
+        tables=[] if study is None else study_tables(study),
         environment=facts(results["environment"]),
     )

@@ -120,7 +120,9 @@ def reproduce(request: Request, directory: Path, progress: Progress = lambda *_:
     }
     _write(directory / "results.json", json.dumps(results, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
     _write(directory / "table.md", as_markdown(results))
-    _write(directory / "index.html", render(results, [(s["section"], [_drawn(f) for f in s["figures"]]) for s in kept]))
+    figures = [(s["section"], [_drawn(f) for f in s["figures"]]) for s in kept]
+    study = next((s["data"] for s in kept if s["section"] == OF_ALL_TEXTS), None)
+    _write(directory / "index.html", render(results, figures, study))
     return results
 
 
