@@ -9,11 +9,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# A machine that has torch, transformers, hypothesis and pytest only: whatever else is installed here cannot be imported.
+# A machine that has torch, transformers, scipy, hypothesis and pytest only: whatever else is installed here cannot be imported.
 BLOCKER = """
 import sys
 
-ABSENT = {"scipy", "matplotlib", "jinja2", "datasets", "asv", "typer", "rich", "click"}
+ABSENT = {"matplotlib", "jinja2", "datasets", "asv", "typer", "rich", "click"}
 
 class Hiding:
     def __init__(self, finder):
@@ -33,7 +33,7 @@ import villani_verify.testing, villani_verify.pytest_plugin
 for module in pkgutil.iter_modules(villani_verify.testing.__path__):
     importlib.import_module(f"villani_verify.testing.{module.name}")
 try:
-    import scipy
+    import matplotlib
 except ModuleNotFoundError:
     print("blocked")
 """
