@@ -45,6 +45,7 @@ def test_wrong_input_is_one_line(quick, run, tmp_path, arguments, message) -> No
     assert outcome.status == 2
     assert message in outcome.err
     assert outcome.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_directory_of_something_else_is_left_alone(quick, run, tmp_path) -> None:

@@ -100,12 +100,13 @@ def test_only_the_sections_that_are_asked_for(calls, tmp_path) -> None:
 def test_a_directory_of_another_request_is_refused(calls, tmp_path, change) -> None:
     request = run.Request(SMALL, ("embedded",))
     run.reproduce(request, tmp_path / "out")
-    text = tmp_path / "other.txt"
-    text.write_text("words and more words " * 400)
+    (tmp_path / "wikitext-2").mkdir()
+    for split in ("train", "valid"):
+        (tmp_path / "wikitext-2" / f"{split}.txt").write_text("words and more words " * 400)
     other = {
         "seed": replace(request, seed=1),
         "size": replace(request, size=replace(SMALL, draws=7)),
-        "texts": replace(request, texts=(str(text),)),
+        "texts": replace(request, texts=("wikitext-2",), data_dir=tmp_path),
     }
     with pytest.raises(OutputError, match=f"it holds a reproduction of another {change}"):
         run.reproduce(other[change], tmp_path / "out")

@@ -25,8 +25,8 @@ def reproduce(
     dataset: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME|PATH",
-            help="ptb, wikitext-2, wikitext-103, embedded, or a UTF-8 file; repeatable. Default: ptb, and wikitext-103 at full.",
+            metavar="NAME",
+            help="ptb, wikitext-2, wikitext-103 or embedded; repeatable. Default: ptb, and wikitext-103 at full.",
             rich_help_panel=_WHAT,
         ),
     ] = None,

@@ -46,7 +46,7 @@ class Request:
 
     Attributes:
         size: how much.
-        texts: names of corpora, or files.
+        texts: names of corpora, which have a split to train on and another; a file has none.
         data_dir: where named corpora lie; None for the hub.
         seed: everything drawn follows from it.
         device: "cpu", "cuda", …
@@ -84,11 +84,11 @@ def reproduce(request: Request, directory: Path, progress: Progress = lambda *_:
     Raises:
         VillaniError: if a text or a model cannot be had, or the directory holds another reproduction or cannot be written.
     """
-    _claim(directory, request)
     started = time.perf_counter()
     tokenizer = load_tokenizer(request.size.tokenizer or request.size.model or "bytes")
     for text in request.texts:  # whatever is wrong with a text is said before the first hour
         text_parts(text, request.size, request.data_dir, tokenizer)
+    _claim(directory, request)
     kept = []
     for text in request.texts:
         subject: Subject | None = None

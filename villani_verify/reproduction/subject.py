@@ -60,7 +60,7 @@ def subject_of(
     """Load a model, or train one on a text unless the directory holds it already.
 
     Args:
-        text: name of a corpus, or a file.
+        text: name of a corpus.
         size: says which model.
         data_dir: where named corpora lie.
         directory: where a trained model is kept.
