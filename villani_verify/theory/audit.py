@@ -17,6 +17,7 @@ from villani_verify.theory.bounds.derivatives import derivatives_at
 from villani_verify.theory.bounds.holley_stroock import holley_stroock
 from villani_verify.theory.bounds.lyapunov import lyapunov
 from villani_verify.theory.gibbs import Gibbs
+from villani_verify.theory.layout import Layout
 from villani_verify.theory.poincare.box import Box, box_of
 from villani_verify.theory.poincare.constant import PoincareConstant, constant_and_box
 
@@ -103,8 +104,7 @@ def audit(landscape: Landscape, temperature: float = 2.0, *, most_points: int = 
     coarse = box if cells == box.cells else box_of(landscape, gibbs, box.lower, box.upper, cells)
     points = coarse.points
     values = coarse.potential.ravel() / gibbs.scale
-    decays = np.concatenate([np.full(t.numel(), landscape.decay[n]) for n, t in landscape.initial.items()])
-    losses = values - 0.5 * (points**2 * decays).sum(axis=1)
+    losses = values - Layout(landscape).decay_values(points)
     derivatives = derivatives_at(landscape, points)
     where = f"at {len(points):,} points of the box that holds the mass"
     bounds = (

@@ -19,6 +19,7 @@ from villani_verify.theory.bounds.das_dutta import das_dutta
 from villani_verify.theory.bounds.derivatives import derivatives_at
 from villani_verify.theory.bounds.holley_stroock import holley_stroock
 from villani_verify.theory.gibbs import Gibbs
+from villani_verify.theory.layout import Layout
 from villani_verify.theory.mixing import MixingTime, check_divergences, mixing_time
 from villani_verify.theory.poincare.box import MOST_DIMENSIONS as MOST_ON_A_GRID
 from villani_verify.theory.poincare.constant import PoincareConstant
@@ -171,7 +172,7 @@ def _smallest_eigenvalue(landscape: Landscape, gibbs: Gibbs, seed: int) -> tuple
     if d > MOST_DENSE:
         return None, ""
     generator = torch.Generator().manual_seed(derive_seed(seed, "curvature of draws"))
-    start = torch.cat([t.detach().reshape(-1).to(torch.float64) for t in landscape.initial.values()])
+    start = Layout(landscape).row(landscape.initial).to(torch.float64)
     draws = torch.randn(_POINTS, d, generator=generator, dtype=torch.float64) * gibbs.confinement**-0.5
     points = torch.cat([start[None], draws]).numpy()
     smallest = derivatives_at(landscape, points).smallest

@@ -5,7 +5,8 @@ from torch import Tensor, nn
 
 from villani_verify import Landscape
 from villani_verify.curvature.gradient import add_decay, loss_and_gradient
-from villani_verify.theory.langevin.gradients import ExactGradient, Layout
+from villani_verify.theory.langevin.gradients import ExactGradient
+from villani_verify.theory.layout import Layout
 
 
 def naive(landscape: Landscape, states: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,9 +10,10 @@ from villani_verify import Landscape
 from villani_verify.errors import RequestError
 from villani_verify.theory.langevin import sgld
 from villani_verify.theory.langevin.chains import ChainSettings, run_chains
-from villani_verify.theory.langevin.gradients import ExactGradient, Layout
+from villani_verify.theory.langevin.gradients import ExactGradient
 from villani_verify.theory.langevin.observables import observables_for
 from villani_verify.theory.langevin.sgld import MinibatchGradient, gradient_noise
+from villani_verify.theory.layout import Layout
 
 
 def regression(cut: int = 5, weight_decay: float = 0.1) -> Landscape:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch.func import grad, hessian, vmap
 
 from villani_verify.landscape import Landscape
 from villani_verify.theory.at_once import points_at_once
+from villani_verify.theory.layout import Layout
 
 Numbers = NDArray[np.float64]
 
@@ -28,15 +30,20 @@ class Derivatives:
     gradient: Numbers
     hessian: Numbers
 
+    @cached_property
+    def eigenvalues(self) -> Numbers:
+        """(n, d) eigenvalues of ∇²F at each point, ascending."""
+        return np.asarray(np.linalg.eigvalsh(self.hessian))
+
     @property
     def smallest(self) -> Numbers:
         """(n,) smallest eigenvalue of ∇²F at each point."""
-        return np.asarray(np.linalg.eigvalsh(self.hessian)[:, 0])
+        return np.asarray(self.eigenvalues[:, 0])
 
     @property
     def largest(self) -> Numbers:
         """(n,) spectral norm of ∇²F at each point."""
-        return np.asarray(np.abs(np.linalg.eigvalsh(self.hessian)).max(axis=1))
+        return np.asarray(np.abs(self.eigenvalues).max(axis=1))
 
     def psi(self, temperature: float) -> Numbers:
         """(n,) Ψ_s = ‖∇F‖²/s − ΔF at each point."""
@@ -51,12 +58,11 @@ def derivatives_at(landscape: Landscape, points: Numbers) -> Derivatives:
         landscape: of few parameters; its loss must be twice differentiable by `torch.func`.
         points: (n, d) float64, in the order of the landscape's tensors.
     """
-    shapes = {n: t.shape for n, t in landscape.initial.items()}
-    counts = [t.numel() for t in landscape.initial.values()]
-    decays = torch.cat([torch.full((t.numel(),), landscape.decay[n], dtype=torch.float64) for n, t in landscape.initial.items()])
+    layout = Layout(landscape)
+    decays = torch.from_numpy(layout.exact_decay)
 
     def loss(theta: Tensor) -> Tensor:
-        named = {n: part.reshape(shapes[n]) for n, part in zip(shapes, theta.split(counts), strict=True)}
+        named = layout.point(theta)
         return torch.as_tensor(sum(w * landscape.loss_function(named, b) for w, b in landscape.weighted_batches()))
 
     given = torch.from_numpy(np.ascontiguousarray(points)).to(landscape.dtype)

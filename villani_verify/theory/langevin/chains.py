@@ -21,10 +21,11 @@ from villani_verify.curvature.probes import derive_seed, normals
 from villani_verify.errors import RequestError, VillaniError
 from villani_verify.landscape import Landscape
 from villani_verify.theory.langevin.checkpoint import Checkpoint, fingerprint, load_checkpoint, save_checkpoint
-from villani_verify.theory.langevin.gradients import ChainGradient, ExactGradient, Layout
+from villani_verify.theory.langevin.gradients import ChainGradient, ExactGradient
 from villani_verify.theory.langevin.noise import AddressedNoise
 from villani_verify.theory.langevin.observables import Array, Observables
 from villani_verify.theory.langevin.sgld import MinibatchGradient
+from villani_verify.theory.layout import Layout
 
 Progress = Callable[[str, int, int], None]
 LARGEST_GROWTH = 1e3

@@ -13,32 +13,10 @@ from villani_verify.curvature.gradient import loss_and_gradient
 from villani_verify.landscape import Landscape
 from villani_verify.losses import FunctionLoss
 from villani_verify.memory import halving_batches, is_out_of_memory
-from villani_verify.points import Point
+from villani_verify.theory.layout import Layout
 
 NUMBERS_PER_PASS = 1 << 22
 """Parameters of all chains in one vectorised pass: vmap multiplies the memory of the loss by the chains."""
-
-
-class Layout:
-    """θ = {name: tensor} as one row of d numbers.
-
-    Attributes:
-        decay: λ of each number, shape (d,).
-    """
-
-    def __init__(self, landscape: Landscape) -> None:
-        """Take names and shapes from θ₀."""
-        self._shapes = {name: t.shape for name, t in landscape.initial.items()}
-        self._sizes = [shape.numel() for shape in self._shapes.values()]
-        self.decay = torch.cat([t.new_full((t.numel(),), landscape.decay[name]) for name, t in landscape.initial.items()])
-
-    def row(self, point: Point) -> Tensor:
-        """Return the numbers of a point, shape (d,)."""
-        return torch.cat([point[name].detach().reshape(-1) for name in self._shapes])
-
-    def point(self, row: Tensor) -> dict[str, Tensor]:
-        """Return the point of d numbers."""
-        return {n: part.view(shape) for (n, shape), part in zip(self._shapes.items(), row.split(self._sizes), strict=True)}
 
 
 class ChainGradient(Protocol):

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from villani_verify.curvature.probes import derive_seed, normals
 from villani_verify.landscape import Landscape
-from villani_verify.theory.langevin.gradients import Layout
 from villani_verify.theory.langevin.stability import Curvature
+from villani_verify.theory.layout import Layout
 
 Array = NDArray[np.float64]
 ALL_COORDINATES = 8

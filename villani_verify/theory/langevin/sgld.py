@@ -10,8 +10,9 @@ from torch import Tensor
 from villani_verify.batches import Batch, count_terms, cut, rows
 from villani_verify.errors import RequestError
 from villani_verify.landscape import Landscape
-from villani_verify.theory.langevin.gradients import Layout, with_decay
+from villani_verify.theory.langevin.gradients import with_decay
 from villani_verify.theory.langevin.noise import minibatch_rows
+from villani_verify.theory.layout import Layout
 
 NUMBERS_KEPT = 1 << 27
 """Up to so many numbers (a gigabyte in float64) the gradients of all rows are held at once, to have the largest eigenvalue."""

@@ -13,7 +13,7 @@ from villani_verify.curvature.hessian_vector import stacked_products
 from villani_verify.curvature.probes import derive_seed, normals
 from villani_verify.errors import RequestError
 from villani_verify.landscape import Landscape
-from villani_verify.theory.langevin.gradients import Layout
+from villani_verify.theory.layout import Layout
 
 LANCZOS_STEPS = 32
 STEP_FRACTION = 0.05

@@ -16,6 +16,7 @@ from villani_verify.landscape import Landscape
 from villani_verify.losses import FunctionLoss
 from villani_verify.theory.at_once import points_at_once
 from villani_verify.theory.gibbs import Gibbs
+from villani_verify.theory.layout import Layout
 
 Numbers = NDArray[np.float64]
 
@@ -133,9 +134,8 @@ def box_of(landscape: Landscape, gibbs: Gibbs, lower: Numbers, upper: Numbers, c
             f"{MOST_DIMENSIONS} directions"
         )
     points = middles(lower, upper, cells)
-    decays = np.concatenate([np.full(t.numel(), landscape.decay[n]) for n, t in landscape.initial.items()])
     losses = losses_at(landscape, points)
-    values = losses + 0.5 * (points**2 * decays).sum(axis=1)
+    values = losses + Layout(landscape).decay_values(points)
     if not np.isfinite(values).all():
         where = points[int(np.flatnonzero(~np.isfinite(values))[0])]
         raise LandscapeError(
@@ -158,9 +158,8 @@ def roughness(landscape: Landscape, gibbs: Gibbs, box: Box) -> float:
     counted = interpolated <= box.potential.min() + _HELD
     if not counted.any():
         return math.inf
-    decays = np.concatenate([np.full(t.numel(), landscape.decay[n]) for n, t in landscape.initial.items()])
     points = points[counted]
-    exact = gibbs.scale * (losses_at(landscape, points) + 0.5 * (points**2 * decays).sum(axis=1))
+    exact = gibbs.scale * (losses_at(landscape, points) + Layout(landscape).decay_values(points))
     return float(np.abs(exact - interpolated[counted]).max())
 
 
@@ -174,8 +173,5 @@ def losses_at(landscape: Landscape, points: Numbers) -> Numbers:
                 return torch.func.vmap(loss.fn, chunk_size=points_at_once(landscape))(given).to(torch.float64).numpy()
         except RuntimeError:
             pass  # branches on values, or an operation that cannot be batched: one by one
-    shapes = {n: t.shape for n, t in landscape.initial.items()}
-    counts = [t.numel() for t in landscape.initial.values()]
-    return np.array(
-        [landscape.loss({n: part.reshape(shapes[n]) for n, part in zip(shapes, row.split(counts), strict=True)}) for row in given]
-    )
+    layout = Layout(landscape)
+    return np.array([landscape.loss(layout.point(row)) for row in given])
