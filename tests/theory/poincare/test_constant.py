@@ -64,6 +64,17 @@ def test_a_rotation_changes_nothing() -> None:
     assert turned.value == pytest.approx(straight.value, rel=2e-3)
 
 
+def test_mass_that_the_loss_pushes_outwards_is_found() -> None:
+    # A plateau of height 34 up to |x| = 7: the mass lies beyond eight standard deviations of the decay.
+    def potential(x: np.ndarray) -> np.ndarray:
+        return x**2 / 2 + 34 / (1 + (x / 7) ** 20)
+
+    plateau = Landscape.from_function(lambda x: (34 / (1 + (x / 7) ** 20)).sum(), 1, weight_decay=1.0)
+    found = poincare_constant(plateau)
+    assert found.upper[0] > 8
+    assert found.value == pytest.approx(naive_line_constant(potential, 13.0, 1500), rel=0.01)
+
+
 def test_decays_may_differ() -> None:
     flat = Landscape.from_function(lambda x: 0 * x.sum(), 2, weight_decay={"a": 1.0, "b": 4.0}, blocks={"a": 1, "b": 1})
     assert poincare_constant(flat).value == pytest.approx(1.0, rel=1e-3)
