@@ -44,7 +44,7 @@ def token_sequences(text: str, tokenizer: Tokenizer, *, count: int, length: int,
     if tokenizer.vocabulary_size > vocabulary_size:
         raise _wrong_size(f"it has {tokenizer.vocabulary_size} tokens", tokenizer, vocabulary_size)
     needed = count * length
-    tokens = _first_tokens(text, tokenizer, needed)
+    tokens = first_tokens(text, tokenizer, needed)
     if len(tokens) < needed:
         raise TextError(
             f"text: {len(tokens)} tokens by tokenizer {tokenizer.name!r}, but {count} × {length} = {needed} are needed; "
@@ -56,8 +56,17 @@ def token_sequences(text: str, tokenizer: Tokenizer, *, count: int, length: int,
     return tokens[:needed].reshape(count, length).clone()
 
 
-def _first_tokens(text: str, tokenizer: Tokenizer, needed: int) -> Tensor:
-    """Return at least the first `needed` tokens, or all there are."""
+def first_tokens(text: str, tokenizer: Tokenizer, needed: int) -> Tensor:
+    """Return at least the first `needed` tokens of a text, or all there are; no more of it is encoded than that takes.
+
+    Args:
+        text: any text.
+        tokenizer: what `load_tokenizer` returns.
+        needed: number of tokens.
+
+    Returns:
+        int64, one-dimensional.
+    """
     size = _CHARACTERS_PER_TOKEN * (needed + _MARGIN)
     while (match := _WORD_END.search(text, size)) is not None:
         tokens = tokenizer.encode(text[: match.start()])

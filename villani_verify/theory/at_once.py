@@ -9,7 +9,7 @@ from torch import Tensor
 
 from villani_verify.landscape import Landscape
 
-_NUMBERS = 1 << 25
+NUMBERS_PER_PASS = 1 << 25
 """Kept by the points of one pass: a quarter of a gigabyte in float64."""
 
 
@@ -33,4 +33,4 @@ def points_at_once(landscape: Landscape, passes: int = 1) -> int:
     with torch.autograd.graph.saved_tensors_hooks(count, lambda x: x):
         for batch in landscape.batches:
             landscape.loss_function(point, batch)
-    return max(1, _NUMBERS // (kept * passes))
+    return max(1, NUMBERS_PER_PASS // (kept * passes))

@@ -92,7 +92,8 @@ def constants_of_numbers(
         target: divergence to be reached.
     """
     bounds = (das_dutta(gibbs), holley_stroock(gibbs, oscillation, "as given", ConditionStatus.NOT_CHECKED))
-    return _assemble(None, gibbs, bounds, None, smoothness, initial, target)
+    start = _start(gibbs, initial, target)
+    return _assemble(None, gibbs, bounds, None, smoothness, start, target)
 
 
 def constants_of_landscape(
@@ -128,11 +129,11 @@ def constants_of_landscape(
         LandscapeError: if the constant could not be found.
     """
     gibbs = Gibbs.of(landscape, temperature)
-    check_divergences(*_divergences(gibbs, initial, target))
+    start = _start(gibbs, initial, target)
     measured: SampledConstant | None = None
     if measure and landscape.dimension <= MOST_ON_A_GRID:
         found = audit(landscape, temperature)
-        return _assemble(landscape.name, gibbs, found.bounds, found.measured, smoothness or found.smoothness, initial, target)
+        return _assemble(landscape.name, gibbs, found.bounds, found.measured, smoothness or found.smoothness, start, target)
     if measure:
         measured = sampled_constant(landscape, temperature, steps=steps, seed=seed, progress=progress)
     smallest, where = _smallest_eigenvalue(landscape, gibbs, seed)
@@ -141,11 +142,14 @@ def constants_of_landscape(
         bakry_emery(gibbs, smallest, where),
         holley_stroock(gibbs, oscillation, "as given", ConditionStatus.NOT_CHECKED),
     )
-    return _assemble(landscape.name, gibbs, bounds, measured, smoothness, initial, target)
+    return _assemble(landscape.name, gibbs, bounds, measured, smoothness, start, target)
 
 
-def _divergences(gibbs: Gibbs, initial: float | None, target: float) -> tuple[float, float]:
-    return (float(gibbs.dimension) if initial is None else initial), target
+def _start(gibbs: Gibbs, initial: float | None, target: float) -> float:
+    """Return the divergence at the start, one nat a parameter by default, if the target makes sense beside it."""
+    start = float(gibbs.dimension) if initial is None else initial
+    check_divergences(start, target)
+    return start
 
 
 def _assemble(
@@ -154,15 +158,13 @@ def _assemble(
     bounds: Sequence[Bound],
     measured: PoincareConstant | SampledConstant | None,
     smoothness: float | None,
-    initial: float | None,
+    start: float,
     target: float,
 ) -> Constants:
-    start, end = _divergences(gibbs, initial, target)
-    check_divergences(start, end)
-    times = [mixing_time(gibbs, b, initial=start, target=end, smoothness=smoothness) for b in bounds]
+    times = [mixing_time(gibbs, b, initial=start, target=target, smoothness=smoothness) for b in bounds]
     tightness = () if measured is None else compare(bounds, measured.value, measured.interval)
     return Constants(
-        name, gibbs, tuple(bounds), measured, tightness, smoothness, start, end, tuple(t for t in times if t is not None)
+        name, gibbs, tuple(bounds), measured, tightness, smoothness, start, target, tuple(t for t in times if t is not None)
     )
 
 

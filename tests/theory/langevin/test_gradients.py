@@ -41,7 +41,7 @@ def test_functions_with_a_decay_for_each_block() -> None:
 
 
 def test_functions_in_many_passes(monkeypatch) -> None:
-    monkeypatch.setattr("villani_verify.theory.langevin.gradients.NUMBERS_PER_PASS", 6)
+    monkeypatch.setattr("villani_verify.theory.at_once.NUMBERS_PER_PASS", 24)
     agree(Landscape.from_function(lambda x: x.cos().sum() + 3, 3, weight_decay=1.0), vectorised=True)
 
 

@@ -13,10 +13,8 @@ from villani_verify.curvature.gradient import loss_and_gradient
 from villani_verify.landscape import Landscape
 from villani_verify.losses import FunctionLoss
 from villani_verify.memory import halving_batches, is_out_of_memory
+from villani_verify.theory.at_once import points_at_once
 from villani_verify.theory.layout import Layout
-
-NUMBERS_PER_PASS = 1 << 22
-"""Parameters of all chains in one vectorised pass: vmap multiplies the memory of the loss by the chains."""
 
 
 class ChainGradient(Protocol):
@@ -34,6 +32,7 @@ class ExactGradient:
         self._landscape = landscape
         self._layout = Layout(landscape)
         self.vectorised = isinstance(landscape.loss_function, FunctionLoss)
+        self._at_once = points_at_once(landscape) if self.vectorised else 1
 
     def __call__(self, states: Tensor, step: int) -> tuple[Tensor, Tensor]:
         """Return F and ∇F at each state; `step` does not matter."""
@@ -43,8 +42,7 @@ class ExactGradient:
     def _loss_and_gradients(self, states: Tensor) -> tuple[Tensor, Tensor]:
         if self.vectorised:
             try:
-                rows = max(1, NUMBERS_PER_PASS // states.shape[1])
-                parts = [self._stacked(part) for part in states.split(rows)]
+                parts = [self._stacked(part) for part in states.split(self._at_once)]
                 return torch.cat([losses for losses, _ in parts]), torch.cat([gradients for _, gradients in parts])
             except RuntimeError as e:
                 if is_out_of_memory(e):

@@ -46,7 +46,7 @@ class Measured:
 
 
 def mean_of_chains(values: Array, level: float = 0.95) -> Measured:
-    """Return the mean of one value a chain, with its Student-t interval.
+    """Return the mean of one (pseudo-)value a chain, m ± t_{(1+level)/2, M−1} · sd/√M.
 
     Args:
         values: shape (M,), M ≥ 2.
@@ -55,16 +55,11 @@ def mean_of_chains(values: Array, level: float = 0.95) -> Measured:
     Raises:
         ValueError: if there are fewer than two.
     """
-    return student_interval(values, level)
-
-
-def student_interval(pseudovalues: Array, level: float) -> Measured:
-    """Return the mean of independent (pseudo-)values and m ± t_{(1+level)/2, M−1} · sd/√M."""
-    count = len(pseudovalues)
+    count = len(values)
     if count < 2:
         raise ValueError(f"{count} chain(s): an interval needs at least two")
-    mean = float(np.mean(pseudovalues))
-    half = student_t_quantile((1 + level) / 2, count - 1) * float(np.std(pseudovalues, ddof=1)) / math.sqrt(count)
+    mean = float(np.mean(values))
+    half = student_t_quantile((1 + level) / 2, count - 1) * float(np.std(values, ddof=1)) / math.sqrt(count)
     return Measured(mean, (mean - half, mean + half), level)
 
 
@@ -89,4 +84,4 @@ def jackknife(statistic: Callable[[Array], float], chains: int, level: float = 0
         without[m] = statistic(weights)
     if not (math.isfinite(whole) and np.isfinite(without).all()):
         return None
-    return student_interval(chains * whole - (chains - 1) * without, level)
+    return mean_of_chains(chains * whole - (chains - 1) * without, level)

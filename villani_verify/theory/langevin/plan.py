@@ -71,7 +71,9 @@ def planned(
         check_normalisable(each)
     chosen = _start_for(grid, start)
     landscape.check()
-    curvatures = tuple(curvature_at_start(each, seed=seed) for each in grid)
+    # More than one cell share their λ over all parameters, so that the others only move the first.
+    first = curvature_at_start(grid[0], seed=seed)
+    curvatures = tuple(first.moved(each.smallest_decay - grid[0].smallest_decay) for each in grid)
     if step_size is not None:
         for curvature in curvatures:
             check_step_size(step_size, curvature)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from villani_verify.theory.langevin.jackknife import Measured, student_interval
+from villani_verify.theory.langevin.jackknife import Measured, mean_of_chains
 from villani_verify.theory.langevin.observables import Array
 
 _RATES = 60
@@ -82,7 +82,7 @@ def fit_relaxation(times: Array, values: Array, level: float = 0.95) -> Relaxati
     fit = basis @ np.array([amplitude, limit])
     moves = np.linalg.lstsq(jacobian, (values - fit).T, rcond=None)[0]
     log_rates, amplitudes, limits = (
-        student_interval(centre + move, level) for centre, move in zip((log_rate, amplitude, limit), moves, strict=True)
+        mean_of_chains(centre + move, level) for centre, move in zip((log_rate, amplitude, limit), moves, strict=True)
     )
     if amplitudes.contains(0.0):
         return Relaxation("F does not change by more than its noise")

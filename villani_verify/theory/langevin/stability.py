@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
+from scipy.linalg import eigh_tridiagonal
 from torch import Tensor
 
-from villani_verify.curvature.hessian_vector import stacked_products
 from villani_verify.curvature.probes import derive_seed, normals
 from villani_verify.errors import RequestError
 from villani_verify.landscape import Landscape
-from villani_verify.theory.layout import Layout
+from villani_verify.theory.spectrum.lanczos import lanczos
+from villani_verify.theory.spectrum.operator import HessianOperator
 
 LANCZOS_STEPS = 32
 STEP_FRACTION = 0.05
@@ -42,42 +42,45 @@ class Curvature:
         norm = max(abs(self.smallest), abs(self.largest))
         return 2 / norm if norm > 0 else math.inf
 
+    def moved(self, by: float) -> Curvature:
+        """Return the same with another λ of all parameters, larger by so much: every eigenvalue moves, exactly."""
+        return replace(self, smallest=self.smallest + by, largest=self.largest + by)
+
 
 def curvature_at_start(landscape: Landscape, *, seed: int = 0, steps: int = LANCZOS_STEPS) -> Curvature:
     """Return the extreme Ritz values of ∇²F(θ₀) after min(d, steps) steps of Lanczos with full reorthogonalisation.
 
     θ ← θ − η∇F(θ) multiplies the component along an eigenvector of eigenvalue h by 1 − ηh, so it grows for every η > 2/h.
-    The decay part of the product, λv, is exact. Lanczos (1950); Golub and Van Loan, Matrix Computations, chapter 10.
+    A decay that all tensors share is added to the results, exactly.
 
     Args:
         landscape: F.
         seed: address of the start vector.
         steps: at most so many Hessian-vector products.
     """
-    layout = Layout(landscape)
-    start = layout.row(landscape.initial)
-    vector = normals("lanczos start", start.shape, seed=derive_seed(seed, "stability"), index=0, like=start).to(torch.float64)
-    basis: list[Tensor] = [vector / torch.linalg.vector_norm(vector)]
-    diagonal: list[float] = []
-    beside: list[float] = []
-    for _ in range(min(start.numel(), steps)):
-        product = _product(landscape, layout, basis[-1].to(start.dtype)).to(torch.float64)
-        diagonal.append(float(product @ basis[-1]))
-        stacked = torch.stack(basis)
-        for _ in range(2):  # once loses half the digits where the spectrum is wide
-            product = product - stacked.T @ (stacked @ product)
-        length = float(torch.linalg.vector_norm(product))
-        if not math.isfinite(length) or length <= 1e-10 * max(map(abs, diagonal)):
-            break
-        beside.append(length)
-        basis.append(product / length)
-    size = len(diagonal)
-    matrix = np.diag(diagonal) + np.diag(beside[: size - 1], 1) + np.diag(beside[: size - 1], -1)
-    if not np.isfinite(matrix).all():
-        raise RequestError(f"curvature of landscape {landscape.name!r} at its start: it is not finite; use --dtype float64")
-    values, vectors = np.linalg.eigh(matrix)
-    softest = torch.stack(basis[:size]).T @ torch.from_numpy(vectors[:, 0]).to(start.device)
-    return Curvature(float(values[0]), float(values[-1]), softest, size)
+    operator = _Recorded(HessianOperator(landscape, landscape.initial), landscape.dtype)
+    like = next(iter(landscape.initial.values()))
+    start = normals("lanczos start", (operator.dimension,), seed=derive_seed(seed, "stability"), index=0, like=like)
+    (found,) = lanczos(operator, start[None].to(torch.float64), min(operator.dimension, steps))
+    values, vectors = eigh_tridiagonal(found.diagonal, found.off_diagonal[:-1])
+    softest = torch.stack(operator.asked[: found.steps]).T @ torch.from_numpy(vectors[:, 0]).to(start.device)
+    shift = operator.hessian.shift
+    return Curvature(float(values[0]) + shift, float(values[-1]) + shift, softest, found.steps)
+
+
+class _Recorded:
+    """∇²F − λI with vectors in float64 and products in the landscape's dtype, which keeps what it was asked for: Lanczos' basis."""
+
+    def __init__(self, hessian: HessianOperator, dtype: torch.dtype) -> None:
+        self.hessian = hessian
+        self.dimension = hessian.dimension
+        self.asked: list[Tensor] = []
+        self._dtype = dtype
+
+    def products(self, vectors: Tensor) -> Tensor:
+        """Return Av for the one row that there is."""
+        self.asked.append(vectors[0].clone())
+        return self.hessian.products(vectors.to(self._dtype)).to(torch.float64)
 
 
 def check_step_size(step_size: float, curvature: Curvature) -> None:
@@ -89,9 +92,3 @@ def check_step_size(step_size: float, curvature: Curvature) -> None:
             f"step size {step_size:.4g}: at the start the chain is stable only below 2/‖∇²F‖ = {curvature.stability_limit:.4g}; "
             f"give a smaller one, or leave it out for {STEP_FRACTION * curvature.stability_limit:.3g}"
         )
-
-
-def _product(landscape: Landscape, layout: Layout, vector: Tensor) -> Tensor:
-    directions = {n: t[None] for n, t in layout.point(vector).items()}
-    found = stacked_products(landscape, landscape.initial, directions)
-    return layout.row({n: t[0] for n, t in found.items()}) + layout.decay * vector

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from villani_verify.estimation.estimate import Interval
-from villani_verify.estimation.student_t import student_t_quantile
+from villani_verify.theory.langevin.jackknife import mean_of_chains
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,10 @@ def mean_over_seeds(values: Sequence[float | None], *, low: float = -math.inf, h
     found = [v for v in values if v is not None]
     if not found:
         return Mean(None, None, 0)
-    mean = math.fsum(found) / len(found)
     if len(found) < 2:
-        return Mean(mean, None, len(found))
-    half = student_t_quantile(0.975, len(found) - 1) * float(np.std(found, ddof=1)) / math.sqrt(len(found))
-    return Mean(mean, (max(low, mean - half), min(high, mean + half)), len(found))
+        return Mean(found[0], None, len(found))
+    measured = mean_of_chains(np.array(found))
+    return Mean(measured.value, (max(low, measured.interval[0]), min(high, measured.interval[1])), len(found))
 
 
 def regret(quantity: Sequence[float], test: Sequence[float]) -> float:

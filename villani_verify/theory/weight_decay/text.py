@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from villani_verify.corpora.sequences import first_tokens
 from villani_verify.corpora.tokenizers import Tokenizer
 from villani_verify.errors import TextError
 
@@ -51,8 +52,7 @@ def parts_of(training: str, other: str, tokenizer: Tokenizer, *, rows: int, othe
 
 
 def _rows(text: str, tokenizer: Tokenizer, count: int, length: int, which: str) -> Tensor:
-    # A token is at least one byte long for every tokenizer here but that of classes, which has one a character.
-    tokens = tokenizer.encode(text[: 8 * count * length])
+    tokens = first_tokens(text, tokenizer, count * length)
     if len(tokens) < count * length:
         raise TextError(
             f"{which} text: {len(tokens):,} tokens, and {count} rows of {length} are needed; give a longer text, or fewer rows"
