@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from villani_verify import Landscape
+from villani_verify.errors import LandscapeError
 from villani_verify.theory.bounds.derivatives import derivatives_at
 
 
@@ -47,3 +48,10 @@ def test_batches_count_by_their_terms() -> None:
     parts = Landscape.from_module(module, torch.nn.functional.mse_loss, [(x[:4], y[:4]), (x[4:], y[4:])], weight_decay=0.1)
     assert derivatives_at(parts, POINTS).hessian == pytest.approx(derivatives_at(whole, POINTS).hessian, rel=1e-12)
     assert derivatives_at(parts, POINTS).gradient == pytest.approx(derivatives_at(whole, POINTS).gradient, rel=1e-12)
+
+
+def test_derivatives_that_are_not_finite_are_an_error_with_their_place() -> None:
+    # |x|^1.5 is differentiable at 0 once: its second derivative there is infinite.
+    landscape = Landscape.from_function(lambda x: x.abs().sqrt().pow(3).sum(), 2, weight_decay=1.0, name="sharp")
+    with pytest.raises(LandscapeError, match=r"^derivatives of landscape 'sharp' at \[0.5, 0.0\]: they are not finite; mend"):
+        derivatives_at(landscape, np.array([[1.0, 2.0], [0.5, 0.0]]))

@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.func import grad, hessian, vmap
 
+from villani_verify.errors import LandscapeError
 from villani_verify.landscape import Landscape
 from villani_verify.theory.at_once import points_at_once
 from villani_verify.theory.layout import Layout
 
 Numbers = NDArray[np.float64]
+
+_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,9 @@ def derivatives_at(landscape: Landscape, points: Numbers) -> Derivatives:
     Args:
         landscape: of few parameters; its loss must be twice differentiable by `torch.func`.
         points: (n, d) float64, in the order of the landscape's tensors.
+
+    Raises:
+        LandscapeError: if a derivative is not finite, with the place.
     """
     layout = Layout(landscape)
     decays = torch.from_numpy(layout.exact_decay)
@@ -73,7 +79,13 @@ def derivatives_at(landscape: Landscape, points: Numbers) -> Derivatives:
         gradients, hessians = vmap(first, chunk_size=size)(given), vmap(second, chunk_size=size)(given)
     except RuntimeError:  # branches on values, or an operation that cannot be batched: one by one
         gradients, hessians = torch.stack([first(x) for x in given]), torch.stack([second(x) for x in given])
-    return Derivatives(
-        (gradients.to(torch.float64) + given.to(torch.float64) * decays).numpy(),
-        (hessians.to(torch.float64) + torch.diag(decays)).numpy(),
-    )
+    gradients = gradients.to(torch.float64) + given.to(torch.float64) * decays
+    hessians = hessians.to(torch.float64) + torch.diag(decays)
+    wrong = ~(gradients.isfinite().all(dim=1) & hessians.isfinite().all(dim=(1, 2)))
+    if wrong.any():
+        where = [float(x) for x in given[int(wrong.nonzero()[0])][:_SHOWN]]
+        raise LandscapeError(
+            f"derivatives of landscape {landscape.name!r} at {where}{' …' if len(decays) > _SHOWN else ''}: they are not finite; "
+            "mend the function, or use --dtype float64"
+        )
+    return Derivatives(gradients.numpy(), hessians.numpy())
