@@ -172,7 +172,7 @@ def _smallest_eigenvalue(landscape: Landscape, gibbs: Gibbs, seed: int) -> tuple
     if d > MOST_DENSE:
         return None, ""
     generator = torch.Generator().manual_seed(derive_seed(seed, "curvature of draws"))
-    start = Layout(landscape).row(landscape.initial).to(torch.float64)
+    start = Layout(landscape).row(landscape.initial).to("cpu", torch.float64)
     draws = torch.randn(_POINTS, d, generator=generator, dtype=torch.float64) * gibbs.confinement**-0.5
     points = torch.cat([start[None], draws]).numpy()
     smallest = float(derivatives_at(landscape, points).smallest.min())

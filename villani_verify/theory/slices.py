@@ -62,7 +62,7 @@ def slice_of(landscape: Landscape, directions: Sequence[Point], *, name: str | N
         loss,
         len(directions),
         weight_decay=decays.pop(),
-        initial=offsets,
+        initial=offsets.to(landscape.device),
         name=name or f"slice of {landscape.name} in {len(directions)} direction{'s' if len(directions) > 1 else ''}",
     )
 

@@ -71,7 +71,7 @@ def derivatives_at(landscape: Landscape, points: Numbers) -> Derivatives:
         named = layout.point(theta)
         return torch.as_tensor(sum(w * landscape.loss_function(named, b) for w, b in landscape.weighted_batches()))
 
-    given = torch.from_numpy(np.ascontiguousarray(points)).to(landscape.dtype)
+    given = torch.from_numpy(np.ascontiguousarray(points)).to(landscape.device, landscape.dtype)
     first, second = grad(loss), hessian(loss)
     # Each column of the Hessian repeats value and gradient, with their derivatives.
     size = points_at_once(landscape, 4 * len(decays))
@@ -79,8 +79,9 @@ def derivatives_at(landscape: Landscape, points: Numbers) -> Derivatives:
         gradients, hessians = vmap(first, chunk_size=size)(given), vmap(second, chunk_size=size)(given)
     except RuntimeError:  # branches on values, or an operation that cannot be batched: one by one
         gradients, hessians = torch.stack([first(x) for x in given]), torch.stack([second(x) for x in given])
-    gradients = gradients.to(torch.float64) + given.to(torch.float64) * decays
-    hessians = hessians.to(torch.float64) + torch.diag(decays)
+    given = given.to("cpu", torch.float64)
+    gradients = gradients.to("cpu", torch.float64) + given * decays
+    hessians = hessians.to("cpu", torch.float64) + torch.diag(decays)
     wrong = ~(gradients.isfinite().all(dim=1) & hessians.isfinite().all(dim=(1, 2)))
     if wrong.any():
         where = [float(x) for x in given[int(wrong.nonzero()[0])][:_SHOWN]]

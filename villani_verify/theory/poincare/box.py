@@ -165,12 +165,12 @@ def roughness(landscape: Landscape, gibbs: Gibbs, box: Box) -> float:
 
 def losses_at(landscape: Landscape, points: Numbers) -> Numbers:
     """Return L at each of (n, d) points; all at once where the loss can be batched."""
-    given = torch.from_numpy(np.ascontiguousarray(points)).to(landscape.dtype)
+    given = torch.from_numpy(np.ascontiguousarray(points)).to(landscape.device, landscape.dtype)
     loss = landscape.loss_function
     if isinstance(loss, FunctionLoss):
         try:
             with torch.no_grad():
-                return torch.func.vmap(loss.fn, chunk_size=points_at_once(landscape))(given).to(torch.float64).numpy()
+                return torch.func.vmap(loss.fn, chunk_size=points_at_once(landscape))(given).to("cpu", torch.float64).numpy()
         except RuntimeError:
             pass  # branches on values, or an operation that cannot be batched: one by one
     layout = Layout(landscape)
