@@ -146,7 +146,7 @@ def _write(results: Mapping[str, Any], out: Path) -> None:
     from villani_verify.report.figures.langevin import draw_langevin
 
     for drawn in draw_langevin(results):
-        write_whole(out / f"{drawn.name}.svg", '<?xml version="1.0" encoding="UTF-8"?>\n' + drawn.svg)
+        write_whole(out / f"{drawn.name}.svg", drawn.file)
     # Last, so that its presence says that all is there.
     write_json(results, str(out / RESULTS))
 

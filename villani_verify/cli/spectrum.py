@@ -16,7 +16,6 @@ from villani_verify.cli.progress import progress_display
 
 _MEASURE = "What to measure"
 _OUTPUT = "Output"
-_XML = '<?xml version="1.0" encoding="utf-8"?>\n'
 
 
 @takes_landscape
@@ -109,7 +108,7 @@ def _write(measured: Mapping[str, Any], out: Path) -> None:
     from villani_verify.report.figures.spectrum import draw_spectrum
     from villani_verify.report.output import write_files
 
-    files = {f"{drawn.name}.svg": (_XML + drawn.svg).encode() for drawn in draw_spectrum(measured)}
+    files = {f"{drawn.name}.svg": drawn.file for drawn in draw_spectrum(measured)}
     write_files(out, files | {"results.json": (json.dumps(measured, indent=2, allow_nan=False) + "\n").encode()})
 
 

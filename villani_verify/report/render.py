@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from villani_verify.calibration.kept import kept
@@ -18,8 +17,8 @@ from villani_verify.report.commands import replay_command, replay_python, reprod
 from villani_verify.report.figures import Drawn, draw_figures
 from villani_verify.report.numbers import percent, show, show_interval
 from villani_verify.report.output import check_output, write_files
+from villani_verify.report.pages import page_template
 from villani_verify.report.tables import cost_table, facts, witness_table
-from villani_verify.report.typeset import typeset
 
 _NEEDED = ("landscape", "environment", "seed", "budget", "engine", "temperatures", "criteria", "verdict_as_expected", "notes")
 _READABLE_VERSION = 1
@@ -52,24 +51,18 @@ def write_report(results: Mapping[str, Any], directory: Path) -> Path:
     except (AttributeError, KeyError, TypeError, ValueError, IndexError) as e:
         raise RequestError(f"results: {type(e).__name__} {e}; give the results object of a verification, unchanged") from e
     # Half a surrogate pair, in a name, is no text: it is written as an escape, which both formats have.
-    files = {f"figures/{f.name}.svg": (_XML + f.svg).encode("utf-8", "replace") for f in figures}
+    files = {f"figures/{f.name}.svg": f.file for f in figures}
     files["results.json"] = data.encode("utf-8", "backslashreplace")
     files["index.html"] = page.encode("utf-8", "xmlcharrefreplace")
     write_files(directory, files)
     return directory / "index.html"
 
 
-_XML = '<?xml version="1.0" encoding="utf-8"?>\n'
-
-
 def render_page(results: Mapping[str, Any], figures: list[Drawn]) -> str:
     """Return the page: verdicts first, in words, then witnesses, figures, the calibration, effort and environment."""
-    loader = PackageLoader("villani_verify.report")
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["typeset"] = typeset
     rows, landscape = results["criteria"], results["landscape"]
     names = words.ordered(rows)
-    return environment.get_template("report.html").render(
+    return page_template("report.html").render(
         results=results,
         landscape=landscape,
         words=words,

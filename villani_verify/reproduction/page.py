@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from villani_verify.report.figures.canvas import Drawn
 from villani_verify.report.numbers import show
+from villani_verify.report.pages import page_template
 from villani_verify.report.tables import facts
-from villani_verify.report.typeset import typeset
 from villani_verify.reproduction.claims import CLAIMS
+from villani_verify.theory.weight_decay.quantities import LARGER_IS_BETTER
 
 _TITLES = {
     "criteria": "Villani’s criteria",
@@ -49,9 +49,6 @@ def as_markdown(results: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-_QUANTITIES = ("critical_temperature", "log_sobolev_bound", "mixing_rate", "pac_bayes_bound")
-
-
 def study_tables(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the tables of the weight-decay study: every model's numbers side by side, and how each quantity orders them.
 
@@ -61,7 +58,7 @@ def study_tables(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     models = [
         [
             row["text"], row["decay"], show(row["weight_decay"]), str(row["seed"]), f"{row['test_loss']:.4f}",
-            f"{row['generalisation_gap']:.4f}".replace("-", "−"), *(_value(row["quantities"][q]) for q in _QUANTITIES),
+            f"{row['generalisation_gap']:.4f}".replace("-", "−"), *(_value(row["quantities"][q]) for q in LARGER_IS_BETTER),
         ]
         for row in data["rows"]
     ]  # fmt: skip
@@ -101,12 +98,9 @@ def render(
         figures: (section, its figures); sections without any are left out.
         study: data of the weight-decay study, if there is one.
     """
-    loader = PackageLoader("villani_verify.report")
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["typeset"] = typeset
     rows = table_rows(results)
     refuted = sum("refuted" in row["verdict"] for row in rows)
-    return environment.get_template("reproduction.html").render(
+    return page_template("reproduction.html").render(
         results={**results, "table": rows},
         headline=f"{len(rows)} measurements of {len({r['title'] for r in rows})} claims; {refuted} refuted.",
         sections=[(_TITLES[name], [(f, Markup(f.svg)) for f in drawn]) for name, drawn in figures if drawn],

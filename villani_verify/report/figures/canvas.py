@@ -100,6 +100,12 @@ class Drawn:
     failed: str
     key: tuple[Key, ...] = ()
 
+    @property
+    def file(self) -> bytes:
+        """The drawing as a file of its own."""
+        # Half a surrogate pair, in a name, is no text.
+        return ('<?xml version="1.0" encoding="utf-8"?>\n' + self.svg).encode("utf-8", "replace")
+
 
 @contextmanager
 def canvas(*, height: float = 3.3) -> Iterator[tuple[Figure, Axes]]:
