@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from villani_verify.cli.interruption import stopping_on_request
-from villani_verify.cli.options import LandscapeOptions, takes_landscape
+from villani_verify.cli.options import JsonTarget, LandscapeOptions, takes_landscape
 from villani_verify.cli.output import STANDARD_OUTPUT, check_json_target, standard_output_for, write_json
 from villani_verify.cli.progress import progress_display
 from villani_verify.errors import RequestError
@@ -68,12 +68,7 @@ def constants(
     target_divergence: Annotated[
         float, typer.Option(metavar="NATS", help="To be reached by time and steps.", rich_help_panel=_MEASURE)
     ] = 0.01,
-    json_target: Annotated[
-        str | None,
-        typer.Option(
-            "--json", metavar="PATH|-", help="Write the results as one JSON object; - for standard output.", rich_help_panel=_OUTPUT
-        ),
-    ] = None,
+    json_target: JsonTarget = None,
 ) -> int:
     """Bound the log-Sobolev and Poincaré constants of exp(−2F/s), and say what each bound rests on.
 

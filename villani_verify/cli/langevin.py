@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from villani_verify.cli.interruption import errors_as_interrupt, stopping_on_request
-from villani_verify.cli.options import LandscapeOptions, takes_landscape
+from villani_verify.cli.options import JsonTarget, LandscapeOptions, takes_landscape
 from villani_verify.cli.output import STANDARD_OUTPUT, check_json_target, standard_output_for, write_json
 from villani_verify.cli.progress import progress_display
 from villani_verify.errors import RequestError
@@ -72,12 +72,7 @@ def langevin(
         ),
     ] = True,
     seed: Annotated[int, typer.Option(metavar="N", help="Address of all noise.", rich_help_panel=_RUN)] = 0,
-    json_target: Annotated[
-        str | None,
-        typer.Option(
-            "--json", metavar="PATH|-", help="Write the results as one JSON object; - for standard output.", rich_help_panel=_OUTPUT
-        ),
-    ] = None,
+    json_target: JsonTarget = None,
     out: Annotated[
         Path | None,
         typer.Option(

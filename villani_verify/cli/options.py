@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 _LANDSCAPE = "Landscape"
 _TEXT = "Text (language models only)"
 
+JsonTarget = Annotated[
+    str | None,
+    typer.Option(
+        "--json", metavar="PATH|-", help="Write the results as one JSON object; - for standard output.", rich_help_panel="Output"
+    ),
+]
+"""`--json` of every command that measures something of a landscape."""
+
 
 @dataclass(frozen=True)
 class LandscapeOptions:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from villani_verify.cli.interruption import stopping_on_request
-from villani_verify.cli.options import LandscapeOptions, takes_landscape
+from villani_verify.cli.options import JsonTarget, LandscapeOptions, takes_landscape
 from villani_verify.cli.output import STANDARD_OUTPUT, standard_output_for
 from villani_verify.cli.pac_bayes_output import check_targets, show, write
 from villani_verify.cli.progress import progress_display
@@ -105,12 +105,7 @@ def pac_bayes(
             metavar="DIR", help="Write results.json and pac-bayes.svg there; it must be new or empty.", rich_help_panel=_OUTPUT
         ),
     ] = None,
-    json_target: Annotated[
-        str | None,
-        typer.Option(
-            "--json", metavar="PATH|-", help="Write the results as one JSON object; - for standard output.", rich_help_panel=_OUTPUT
-        ),
-    ] = None,
+    json_target: JsonTarget = None,
 ) -> int:
     """Bound the expected loss of N(w, σ²I) around a model's parameters by PAC-Bayes, and show a held-out loss beside it.
 

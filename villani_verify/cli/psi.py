@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from villani_verify.cli.options import LandscapeOptions, takes_landscape
+from villani_verify.cli.options import JsonTarget, LandscapeOptions, takes_landscape
 from villani_verify.cli.output import STANDARD_OUTPUT, check_json_target, standard_output_for, write_json
 from villani_verify.cli.progress import progress_display
 
@@ -67,12 +67,7 @@ def psi(
             rich_help_panel=_MEASURE,
         ),
     ] = "auto",
-    json_target: Annotated[
-        str | None,
-        typer.Option(
-            "--json", metavar="PATH|-", help="Write the results as one JSON object; - for standard output.", rich_help_panel=_OUTPUT
-        ),
-    ] = None,
+    json_target: JsonTarget = None,
 ) -> int:
     """Measure Ψ_s = ‖∇F‖²/s − ΔF and the critical temperature s* = ‖∇F‖²/ΔF, with 95 % intervals.
 

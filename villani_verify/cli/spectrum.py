@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from villani_verify.cli.interruption import stopping_on_request
-from villani_verify.cli.options import LandscapeOptions, takes_landscape
+from villani_verify.cli.options import JsonTarget, LandscapeOptions, takes_landscape
 from villani_verify.cli.output import STANDARD_OUTPUT, check_json_target, standard_output_for, write_json
 from villani_verify.cli.progress import progress_display
 
@@ -58,15 +58,7 @@ def spectrum(
             rich_help_panel=_OUTPUT,
         ),
     ] = None,
-    json_target: Annotated[
-        str | None,
-        typer.Option(
-            "--json",
-            metavar="PATH|-",
-            help="Write the results as one JSON object; - for standard output.",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = None,
+    json_target: JsonTarget = None,
 ) -> int:
     """Measure the spectrum of ∇²F: its ends, its density and mean, and how much of it is negative, with 95 % intervals.
 
