@@ -28,6 +28,7 @@ SEEN_BY: Mapping[str, Sequence[str]] = {
     "theory/weight_decay/quantities.py": ["tests/theory/weight_decay/test_study.py"],
     "theory/poincare/box.py": ["tests/theory/poincare/test_constant.py"],
     "points.py": ["tests/test_landscape.py"],
+    "radii.py": ["tests/test_measurement.py"],
     "curvature/taylor/analytic.py": ["tests/curvature/taylor/test_rules.py"],
     "curvature/taylor/collapsed.py": ["tests/curvature/test_second_order_taylor.py", "tests/curvature/test_laplacian_samples.py"],
     "curvature/taylor/jet.py": ["tests/curvature/taylor/test_rules.py"],

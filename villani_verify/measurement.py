@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from villani_verify.estimation.adaptive import check_method
 from villani_verify.estimation.psi import PointMeasurement, measure_point
 from villani_verify.landscape import Landscape
 from villani_verify.notes import collected_notes
-from villani_verify.points import norm
+from villani_verify.radii import check_radii, scaled
 from villani_verify.verification import check_temperatures, strict_json
 
 EXACT_DIMENSION = 2000
@@ -95,22 +94,17 @@ def psi(
     _check_options(radii, num_probes, target_relative_error)
     check_method(method)
     landscape.check()
-    length = norm(landscape.initial)
-    if radii and length == 0:
-        raise RequestError(
-            f"radius {radii[0]:g}: the reference point of {landscape.name!r} is zero and cannot be scaled; leave it out"
-        )
+    places = scaled(landscape, radii)
     chosen = engine_for(engine)
     sampled = num_probes is not None or target_relative_error is not None
     started = time.perf_counter()
     points = []
     with collected_notes() as notes:
-        for i, radius in enumerate(radii or [length]):
-            factor = radius / length if radii else 1.0
+        for i, place in enumerate(places):
             points.append(
                 measure_point(
                     landscape,
-                    {n: t * factor for n, t in landscape.initial.items()} if factor != 1.0 else landscape.initial,
+                    place,
                     engine=chosen,
                     seed=derive_seed(seed, "psi", i),
                     num_probes=num_probes or 16,
@@ -126,9 +120,7 @@ def psi(
 
 
 def _check_options(radii: Sequence[float], num_probes: int | None, target: float | None) -> None:
-    for radius in radii:
-        if not (math.isfinite(radius) and radius > 0):
-            raise RequestError(f"radius {radius}: it is not a positive finite number; give one such as 10")
+    check_radii(radii)
     if num_probes is not None and num_probes < 2:
         raise RequestError(f"number of probes {num_probes}: an interval needs at least 2, and 10 to cover; give 16")
     if target is not None and not 0 < target < 1:

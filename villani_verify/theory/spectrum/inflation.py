@@ -9,8 +9,9 @@ from functools import partial
 from villani_verify.estimation.estimate import Interval
 from villani_verify.landscape import Landscape
 from villani_verify.points import Point
+from villani_verify.radii import check_radii, scaled
 from villani_verify.theory.spectrum.extremes import Extreme
-from villani_verify.theory.spectrum.measurement import check_radii, measure_spectrum, scaled
+from villani_verify.theory.spectrum.measurement import measure_spectrum
 from villani_verify.theory.spectrum.point_spectrum import PointSpectrum
 from villani_verify.theory.spectrum.settings import SpectrumSettings
 
@@ -76,7 +77,7 @@ def along_radius(
         LandscapeError: if a product is not finite.
     """
     check_radii(radii)
-    return through_training(landscape, scaled(landscape, radii), settings=settings, progress=progress)
+    return through_training(landscape, list(scaled(landscape, radii)), settings=settings, progress=progress)
 
 
 def through_training(

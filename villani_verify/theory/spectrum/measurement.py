@@ -16,6 +16,7 @@ from villani_verify.errors import LandscapeError, RequestError
 from villani_verify.landscape import Landscape
 from villani_verify.notes import collected_notes
 from villani_verify.points import Point, norm
+from villani_verify.radii import check_radii, scaled
 from villani_verify.theory.spectrum.extremes import Extreme
 from villani_verify.theory.spectrum.lanczos import lanczos
 from villani_verify.theory.spectrum.operator import HessianOperator
@@ -101,7 +102,7 @@ def spectrum(
         places = scaled(landscape, radii)
         points = []
         for i, point in enumerate(places):
-            where = f"spectrum at radius {norm(point):.4g}, {i + 1} of {len(places)}"
+            where = f"spectrum at radius {norm(point):.4g}, {i + 1} of {len(radii) or 1}"
             points.append(measure_spectrum(landscape, point, settings=chosen, progress=partial(progress, where)))
     return SpectrumMeasurement(
         landscape.name,
@@ -115,17 +116,6 @@ def spectrum(
     )
 
 
-def check_radii(radii: Sequence[float]) -> None:
-    """Check that all radii can be scaled to.
-
-    Raises:
-        RequestError: if one is not a positive finite number.
-    """
-    for radius in radii:
-        if not (math.isfinite(radius) and radius > 0):
-            raise RequestError(f"radius {radius}: it is not a positive finite number; give one such as 10")
-
-
 def check_kernel_width(kernel_width: float | None) -> None:
     """Check the width of a kernel; None is the default.
 
@@ -134,20 +124,6 @@ def check_kernel_width(kernel_width: float | None) -> None:
     """
     if kernel_width is not None and not (math.isfinite(kernel_width) and kernel_width > 0):
         raise RequestError(f"kernel width {kernel_width}: it is not a positive finite number; give one such as 0.1")
-
-
-def scaled(landscape: Landscape, radii: Sequence[float]) -> list[Point]:
-    """Return θ₀ scaled to each norm; θ₀ itself for none.
-
-    Raises:
-        RequestError: if θ₀ = 0, which cannot be scaled.
-    """
-    length = norm(landscape.initial)
-    if radii and length == 0:
-        raise RequestError(
-            f"radius {radii[0]:g}: the reference point of {landscape.name!r} is zero and cannot be scaled; leave it out"
-        )
-    return [{n: t * (r / length) for n, t in landscape.initial.items()} for r in radii] or [landscape.initial]
 
 
 def measure_spectrum(
