@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from villani_verify.corpora import load_tokenizer
 from villani_verify.errors import OutputError, RequestError
 from villani_verify.reproduction import run
 from villani_verify.reproduction.claims import CLAIMS, SECTIONS, Finding
@@ -79,14 +80,15 @@ def test_what_was_interrupted_goes_on_with_what_is_missing(calls, tmp_path, monk
 def test_the_model_is_trained_once(tmp_path, monkeypatch) -> None:
     from villani_verify.reproduction import subject
 
-    first = subject.subject_of("embedded", SMALL, data_dir=None, directory=tmp_path)
+    parts = subject.text_parts("embedded", SMALL, None, load_tokenizer("bytes"))
+    first = subject.subject_of("embedded", parts, SMALL, directory=tmp_path)
     monkeypatch.setattr(subject, "train", lambda *_, **__: pytest.fail("it was trained again"))
-    second = subject.subject_of("embedded", SMALL, data_dir=None, directory=tmp_path)
+    second = subject.subject_of("embedded", parts, SMALL, directory=tmp_path)
     assert second.landscape.loss(second.landscape.initial) == first.landscape.loss(first.landscape.initial)
     assert first.landscape.loss(first.landscape.initial) != pytest.approx(5.545, abs=1e-4)  # ln 256: it was trained
     (tmp_path / "model-embedded.safetensors").write_bytes(b"no model")
     with pytest.raises(OutputError, match=r"it cannot be read .*; remove it and try again"):
-        subject.subject_of("embedded", SMALL, data_dir=None, directory=tmp_path)
+        subject.subject_of("embedded", parts, SMALL, directory=tmp_path)
 
 
 def test_only_the_sections_that_are_asked_for(calls, tmp_path) -> None:

@@ -30,6 +30,7 @@ from villani_verify.reproduction.sections.spectrum import spectrum
 from villani_verify.reproduction.sections.weight_decay import weight_decay
 from villani_verify.reproduction.sizes import Size
 from villani_verify.reproduction.subject import Subject, subject_of, text_parts
+from villani_verify.theory.weight_decay.text import Parts
 from villani_verify.verification import strict_json
 
 VERSION = 1
@@ -61,8 +62,7 @@ class Request:
     sections: tuple[str, ...] = SECTIONS
 
     def __post_init__(self) -> None:
-        names = [Path(text).stem for text in self.texts]
-        if not names or len(set(names)) < len(names):
+        if not self.texts or len(set(self.texts)) < len(self.texts):
             raise RequestError(f"texts {list(self.texts)}: give at least one, and none twice")
 
     def settings(self) -> dict[str, Any]:
@@ -85,9 +85,8 @@ def reproduce(request: Request, directory: Path, progress: Progress = lambda *_:
         VillaniError: if a text or a model cannot be had, or the directory holds another reproduction or cannot be written.
     """
     started = time.perf_counter()
-    tokenizer = load_tokenizer(request.size.tokenizer or request.size.model or "bytes")
-    for text in request.texts:  # whatever is wrong with a text is said before the first hour
-        text_parts(text, request.size, request.data_dir, tokenizer)
+    # Whatever is wrong with a text is said before the first hour.
+    parts = _parts(request, request.size.tokenizer_name)
     _claim(directory, request)
     kept = []
     for text in request.texts:
@@ -95,20 +94,20 @@ def reproduce(request: Request, directory: Path, progress: Progress = lambda *_:
         for name, measure in OF_A_TEXT.items():
             if name not in request.sections:
                 continue
-            file = directory / "sections" / f"{name}-{Path(text).stem}.json"
+            file = directory / "sections" / f"{name}-{text}.json"
             if not file.exists():
                 subject = subject or subject_of(
-                    text, request.size, data_dir=request.data_dir, directory=directory, device=request.device, progress=progress
+                    text, parts[text], request.size, directory=directory, device=request.device, progress=progress
                 )
-                _keep(file, name, Path(text).stem, partial(measure, Work(subject, request.size, request.seed, progress)))
+                _keep(file, name, text, partial(measure, Work(subject, request.size, request.seed, progress)))
             kept.append(_read(file))
     if OF_ALL_TEXTS in request.sections:
         file = directory / "sections" / f"{OF_ALL_TEXTS}.json"
         if not file.exists():
-            bytes_of = load_tokenizer("bytes")
-            parts = {Path(t).stem: text_parts(t, request.size, request.data_dir, bytes_of) for t in request.texts}
+            # The small model of the study reads bytes.
+            of_bytes = parts if request.size.tokenizer_name == "bytes" else _parts(request, "bytes")
             journal = Journal(directory / "study.jsonl")
-            _keep(file, OF_ALL_TEXTS, None, lambda: weight_decay(parts, request.size, journal, progress))
+            _keep(file, OF_ALL_TEXTS, None, lambda: weight_decay(of_bytes, request.size, journal, progress))
         kept.append(_read(file))
     results = {
         **request.settings(),
@@ -124,6 +123,11 @@ def reproduce(request: Request, directory: Path, progress: Progress = lambda *_:
     study = next((s["data"] for s in kept if s["section"] == OF_ALL_TEXTS), None)
     _write(directory / "index.html", render(results, figures, study))
     return results
+
+
+def _parts(request: Request, tokenizer: str) -> dict[str, Parts]:
+    loaded = load_tokenizer(tokenizer)
+    return {text: text_parts(text, request.size, request.data_dir, loaded) for text in request.texts}
 
 
 def _claim(directory: Path, request: Request) -> None:

@@ -63,6 +63,11 @@ class Size:
     draws: int
     study: Plan
 
+    @property
+    def tokenizer_name(self) -> str:
+        """For `load_tokenizer`: the model's own where none is named."""
+        return self.tokenizer or self.model or "bytes"
+
 
 SIZES: Mapping[str, Size] = MappingProxyType({
     "small": Size(

@@ -10,7 +10,6 @@ import torch
 from safetensors.torch import load_file, save
 from torch import nn
 
-from villani_verify.corpora import load_tokenizer
 from villani_verify.corpora.text import load_text
 from villani_verify.corpora.tokenizers import Tokenizer
 from villani_verify.errors import OutputError
@@ -44,7 +43,7 @@ class Subject:
 
 
 def text_parts(text: str, size: Size, data_dir: Path | None, tokenizer: Tokenizer) -> Parts:
-    """Return the rows of a text.
+    """Return the rows of a corpus: to train on from its training split, the others from its validation split.
 
     Raises:
         RequestError, TextError: if there is no such text, or it is too short.
@@ -55,36 +54,34 @@ def text_parts(text: str, size: Size, data_dir: Path | None, tokenizer: Tokenize
 
 
 def subject_of(
-    text: str, size: Size, *, data_dir: Path | None, directory: Path, device: str = "cpu", progress: Progress = lambda *_: None
+    text: str, parts: Parts, size: Size, *, directory: Path, device: str = "cpu", progress: Progress = lambda *_: None
 ) -> Subject:
     """Load a model, or train one on a text unless the directory holds it already.
 
     Args:
         text: name of a corpus.
+        parts: its rows.
         size: says which model.
-        data_dir: where named corpora lie.
         directory: where a trained model is kept.
         device: where it is looked at.
         progress: told (what, done, in all).
 
     Raises:
-        VillaniError: if the text or the model cannot be had, or the model cannot be written.
+        VillaniError: if the model cannot be had, or cannot be written.
     """
-    tokenizer = load_tokenizer(size.tokenizer or size.model or "bytes")
-    parts = text_parts(text, size, data_dir, tokenizer)
     if size.model is not None:
         model = load_model(size.model, device=device)
     else:
         model = _trained(text, size, parts, directory, progress).to(device)
     parts = Parts(*(rows.to(device) for rows in (parts.training, parts.validation, parts.test)))
-    name = f"{size.model or 'small GPT-Neo'} on {Path(text).stem}"
+    name = f"{size.model or 'small GPT-Neo'} on {text}"
     landscape = Landscape.causal_lm(model, parts.training[: size.rows], weight_decay=size.weight_decay, name=name)
-    return Subject(Path(text).stem, model, parts, landscape)
+    return Subject(text, model, parts, landscape)
 
 
 def _trained(text: str, size: Size, parts: Parts, directory: Path, progress: Progress) -> nn.Module:
     model = gpt_neo_small()
-    kept = directory / f"model-{Path(text).stem}.safetensors"
+    kept = directory / f"model-{text}.safetensors"
     names = dict(model.named_parameters())
     if kept.is_file():
         try:
@@ -98,7 +95,7 @@ def _trained(text: str, size: Size, parts: Parts, directory: Path, progress: Pro
     assert size.schedule is not None
     train(
         model, parts.training.reshape(-1), weight_decay=size.weight_decay, decay=Decay.DECOUPLED, schedule=size.schedule,
-        seed=TRAINING_SEED, progress=lambda done, total: progress(f"training on {Path(text).stem}", done, total),
+        seed=TRAINING_SEED, progress=lambda done, total: progress(f"training on {text}", done, total),
     )  # fmt: skip
     try:
         write_whole(kept, save({n: p.detach().contiguous() for n, p in names.items()}))
