@@ -112,9 +112,9 @@ def test_no_slow_case_is_far_from_what_is_asked(name: str) -> None:
 
 def test_a_broken_estimator_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     # Normal quantiles in place of Student's at n = 10 cover 92 %; half the interval 72 %.
-    from villani_verify.estimation import estimate
+    from villani_verify.estimation import mean_interval
 
-    monkeypatch.setattr(estimate, "student_t_quantile", lambda p, nu: 0.5 * student_t_quantile(p, nu))
+    monkeypatch.setattr(mean_interval, "student_t_quantile", lambda p, nu: 0.5 * student_t_quantile(p, nu))
     found = measure(CASES["hutchinson-10-light"], replications=400, seed=4)
     assert not found.met
     assert found.fraction < LOWEST < HIGHEST

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from villani_verify.estimation.growth import fit_growth
+from villani_verify.estimation.growth import fit_growth, fit_noisy_growth
 
 RADII = (1.0, 2.0, 5.0, 13.0, 40.0)
 
@@ -125,3 +125,102 @@ def test_the_coefficient_does_not_overflow() -> None:
     steep = fit_growth([[(10.0, 1e300), (20.0, 1e200), (40.0, 1e100)]])
     assert steep is not None
     assert math.isfinite(steep.coefficient)
+
+
+def probes(generator: np.random.Generator, means: list[float], n: int, spread: list[float], *, shared: bool) -> list[list[float]]:
+    """Samples whose means estimate `means`, of the same errors times `spread` at every point or of errors of each point's own."""
+    common = generator.normal(size=n)
+    return [
+        [m * (1 + s * float(z)) for z in (common if shared else generator.normal(size=n))]
+        for m, s in zip(means, spread, strict=True)
+    ]
+
+
+def ray_of(samples: list[list[float]]) -> list[tuple[float, float, list[float]]]:
+    """Radius, mean and influences on its logarithm."""
+    return [
+        (r, float(np.mean(x)), [(v - float(np.mean(x))) / float(np.mean(x)) for v in x])
+        for r, x in zip(RADII, samples, strict=True)
+    ]
+
+
+def slope(logs: np.ndarray) -> float:
+    return float(stats.linregress(np.log(RADII), logs).slope)
+
+
+def test_errors_that_radii_share_are_in_the_interval() -> None:
+    # The error grows along the ray without any scatter about the line: residuals alone would show next to nothing.
+    generator = np.random.default_rng(5)
+    growing = [0.05 * math.log(r) for r in RADII]
+    samples = probes(generator, [r**2 for r in RADII], 16, growing, shared=True)
+    fit = fit_noisy_growth([ray_of(samples)])
+    plain = fit_growth([[(r, y) for r, y, _ in ray_of(samples)]])
+    assert fit is not None
+    assert plain is not None
+    assert fit.exponent == plain.exponent
+    # The delete-one jackknife, which this is to first order.
+    left_out = [slope(np.log([np.mean(np.delete(x, k)) for x in samples])) for k in range(16)]
+    jackknife = math.sqrt(15 * float(np.var(left_out)))
+    assert fit.standard_error == pytest.approx(jackknife, rel=0.05)
+    assert fit.standard_error > 5 * plain.standard_error
+
+
+def test_errors_of_each_radius_s_own_count_once() -> None:
+    # Residuals hold the probes' errors already; the two parts together are to be the variance, not twice that.
+    generator = np.random.default_rng(6)
+    fits = [
+        fit_noisy_growth([ray_of(probes(generator, [r**2 for r in RADII], 16, [0.1] * 5, shared=False)) for _ in range(3)])
+        for _ in range(400)
+    ]
+    found = np.array([f.exponent for f in fits if f is not None])
+    stated = np.mean([f.standard_error**2 for f in fits if f is not None])
+    # The variance of 400 exponents is known to 7 % (one deviation); the part that is cut at 0 makes the stated one larger.
+    assert 0.8 < stated / np.var(found) < 1.6
+
+
+def test_errors_that_are_the_same_fraction_everywhere_fall_out() -> None:
+    samples = probes(np.random.default_rng(7), [r**2 for r in RADII], 16, [0.3] * 5, shared=True)
+    fit = fit_noisy_growth([ray_of(samples)])
+    assert fit is not None
+    assert fit.exponent == pytest.approx(2, abs=1e-12)
+    assert fit.standard_error < 1e-12
+
+
+def test_without_influences_it_is_the_plain_fit() -> None:
+    rays = [[(r, r**2 + 1) for r in RADII], [(r, 3 * r**2) for r in RADII]]
+    assert fit_noisy_growth([[(r, y, ()) for r, y in ray] for ray in rays]) == fit_growth(rays)
+
+
+def test_variances_of_several_rays_and_of_the_scatter_add_up() -> None:
+    generator = np.random.default_rng(8)
+    bent = [r**2 * (1 + 0.5 * (i % 2)) for i, r in enumerate(RADII)]
+    rays = [ray_of(probes(generator, bent, n, [0.05 * math.log(r) for r in RADII], shared=True)) for n in (10, 30)]
+    fit = fit_noisy_growth(rays)
+    assert fit is not None
+    x = np.log(RADII) - np.mean(np.log(RADII))
+    spread = 2 * float(x @ x)
+    variances, explained = [], 0.0
+    for ray in rays:
+        errors = np.array([e for _, _, e in ray])
+        n = errors.shape[1]
+        covariance = errors @ errors.T / n / (n - 1)
+        variances.append(float(x @ covariance @ x) / spread**2)
+        centred = covariance - covariance.mean(0) - covariance.mean(1)[:, None] + covariance.mean()
+        explained += float(np.trace(centred)) - float(x @ covariance @ x) / spread
+    logs = np.array([[math.log(y) for _, y, _ in ray] for ray in rays])
+    residuals = logs - logs.mean(1)[:, None] - fit.exponent * x
+    scatter = (float((residuals**2).sum()) - explained) / 7 / spread
+    assert fit.standard_error == pytest.approx(math.sqrt(scatter + sum(variances)), rel=1e-9)
+    doubt = scatter**2 / 7 + variances[0] ** 2 / 9 + variances[1] ** 2 / 29
+    assert fit.degrees_of_freedom == pytest.approx((scatter + sum(variances)) ** 2 / doubt, rel=1e-9)
+
+
+def test_points_with_other_numbers_of_probes_count_as_independent() -> None:
+    generator = np.random.default_rng(9)
+    samples = probes(generator, [r**2 for r in RADII], 24, [0.1] * 5, shared=True)
+    uneven = ray_of([x[: 12 + 3 * i] for i, x in enumerate(samples)])
+    fit = fit_noisy_growth([uneven])
+    assert fit is not None
+    x = np.log(RADII) - np.mean(np.log(RADII))
+    own = sum(float(xi) ** 2 * np.sum(np.square(e)) / len(e) / (len(e) - 1) for xi, (_, _, e) in zip(x, uneven, strict=True))
+    assert fit.standard_error**2 >= own / float(x @ x) ** 2 * (1 - 1e-9)

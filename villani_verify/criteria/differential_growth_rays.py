@@ -25,6 +25,7 @@ from villani_verify.criteria.refutation import persists
 from villani_verify.criteria.result import Cost, CriterionResult, Status
 from villani_verify.criteria.settings import Settings, temperatures_in_words
 from villani_verify.curvature.probes import derive_seed
+from villani_verify.estimation.critical_growth import critical_temperature_growth
 from villani_verify.estimation.growth import GrowthFit, fit_growth
 from villani_verify.landscape import Landscape
 from villani_verify.search.families import Ray
@@ -99,7 +100,7 @@ def _confirmed(
 def _judge(measured: list[MeasuredFamily], budget: Budget, settings: Settings, cost: Cost) -> CriterionResult:
     last = [last_decade(m.points) for m in measured]
     gradient = fit_growth([[(p.radius, p.gradient_norm_squared) for p in ray] for ray in last])
-    critical = fit_growth([[(p.radius, p.critical_temperature) for p in ray] for ray in last])
+    critical = critical_temperature_growth(last)
     points = [p for ray in last for p in ray]
     infinite = sum(p.laplacian.value <= 0 for p in points)
     grows_gradient = gradient is not None and gradient.interval(budget.level)[0] > 0

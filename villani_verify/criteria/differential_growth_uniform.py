@@ -31,6 +31,7 @@ from villani_verify.criteria.result import Cost, CriterionResult, Status
 from villani_verify.criteria.settings import Settings, temperatures_in_words
 from villani_verify.criteria.settled_family import settled_family
 from villani_verify.criteria.shrinking import shrunk
+from villani_verify.estimation.critical_growth import critical_temperature_growth
 from villani_verify.estimation.growth import GrowthFit
 from villani_verify.landscape import Landscape
 from villani_verify.search.draw import switches_off_one_block
@@ -258,8 +259,8 @@ def _is_cold(m: MeasuredFamily, settings: Settings, budget: Budget) -> bool:
 
 def _growth(m: MeasuredFamily) -> GrowthFit | None:
     last = last_decade(m.points)
-    values = [p.critical_temperature for p in last]
-    return growth_of(last, values) if len(last) >= 3 and all(v < math.inf for v in values) else None
+    finite = len(last) >= 3 and all(p.critical_temperature < math.inf for p in last)
+    return critical_temperature_growth([last]) if finite else None
 
 
 def _undetermined(m: MeasuredFamily) -> bool:

@@ -30,7 +30,7 @@ from villani_verify.criteria.result import Cost, CriterionResult, Status
 from villani_verify.criteria.settings import Settings
 from villani_verify.curvature.probes import derive_seed, normals
 from villani_verify.errors import RequestError
-from villani_verify.estimation.student_t import student_t_quantile
+from villani_verify.estimation.mean_interval import interval_of_mean
 from villani_verify.landscape import Landscape
 from villani_verify.search.families import Ray
 from villani_verify.search.scan import log_spaced
@@ -94,10 +94,10 @@ _EXPONENT = "smallest growth exponent of F on a tube of rays"
 def log_ratio(losses: Sequence[float], temperature: float, level: float) -> tuple[float, tuple[float, float], float]:
     """Return log E[exp(−2L/s)] with an interval and the effective sample size.
 
-    The value is log-mean-exp. Its interval, where weights are not too skewed for their number: Student-t on the weights,
-    mapped to logarithms by the delta method, and cut at 0, as L ≥ 0. Elsewhere: [−(2/s)·(upper limit of E[L]), 0], where the
-    lower end is Jensen's inequality with a Student-t limit. One or the other, as the errors of both would add up if the
-    better ends were taken.
+    The value is log-mean-exp. Its interval, where weights are not too skewed for their number: that of their mean (see
+    `mean_interval`), mapped to logarithms by the delta method, and cut at 0, as L ≥ 0. Elsewhere:
+    [−(2/s)·(upper limit of E[L]), 0], where the lower end is Jensen's inequality with the limit of a mean. One or the other, as
+    the errors of both would add up if the better ends were taken.
 
     Args:
         losses: L at independent samples of the reference, at least two.
@@ -109,14 +109,14 @@ def log_ratio(losses: Sequence[float], temperature: float, level: float) -> tupl
     value = float(torch.logsumexp(logs, 0)) - math.log(n)
     weights = (logs - logs.max()).exp()
     effective = float(weights.sum() ** 2 / (weights**2).sum())
-    spread = float(logs.std()) / math.sqrt(n)
-    quantile = student_t_quantile((1 + level) / 2, n - 1)
-    jensen = float(logs.mean()) - quantile * spread
+    tail = (1 - level) / 2
     if not _weights_suffice(effective, n):
+        jensen = interval_of_mean(logs.tolist(), tail)[0]
         return value, (min(jensen, value), max(0.0, value)), effective  # a mean of ones may exceed one by rounding
-    # The relative error x of the mean weight m: weights are skewed to the right, so m e^±x covers better than m(1 ± x).
-    error = quantile * float(weights.std()) / (math.sqrt(n) * float(weights.mean()))
-    return value, (value - error, max(min(0.0, value + error), value)), effective
+    mean = float(weights.mean())
+    low, high = interval_of_mean(weights.tolist(), tail)
+    # The relative errors x of the mean weight m: weights are skewed to the right, so m e^±x covers better than m(1 ± x).
+    return value, (value + (low - mean) / mean, max(min(0.0, value + (high - mean) / mean), value)), effective
 
 
 def _weights_suffice(effective: float, n: int) -> bool:

@@ -54,10 +54,6 @@ def _by_log_ratio(dimension: int, ratio: float, num_samples: int) -> Replication
 
 
 _FEW = "Where weights are too skewed the interval runs from Jensen's bound to 0: it says little, and misses rarely."
-_TWELVE = (
-    "Twelve samples, as many as models of more than five million parameters get, of a loss as skewed as χ² with one degree of "
-    "freedom."
-)
 
 
 def _case(dimension: int, ratio: float, num_samples: int, effective: int, asked: Asked = Asked.BOTH, why: str = "") -> Case:
@@ -78,7 +74,7 @@ TAILS: tuple[Case, ...] = (
     _case(16, 0.75, 256, 54, Asked.AT_LEAST, _FEW),
     _case(64, 0.5, 256, 15, Asked.AT_LEAST, _FEW),
     _case(16, 3.0, 256, 4, Asked.AT_LEAST, _FEW),
-    _case(16, 0.2, 12, 10, Asked.AT_LEAST, _FEW),
-    _case(1, 0.01, 12, 12, Asked.NOTHING, _TWELVE),
+    _case(16, 0.2, 12, 10),
+    _case(1, 0.01, 12, 12),
 )  # fmt: skip
 """Cases of log Z."""
