@@ -33,7 +33,7 @@ from score import Mutant, Outcome, report, shown
 from selection import narrow, wide
 
 ROOT = HERE.parent
-COPIED = (PACKAGE, "tests", "properties", "pyproject.toml")
+COPIED = (PACKAGE, "tests", "properties", "scripts", "docs", "pyproject.toml")
 # A mutant may make a loop endless; a slow machine must not look like one.
 PATIENCE, LEAST_SECONDS = 5.0, 60.0
 # Fixed, so that a score can be repeated: which examples Hypothesis draws decides some mutants.
