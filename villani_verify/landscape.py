@@ -21,7 +21,7 @@ from villani_verify.batches import Batch, count_terms, cut, move, rows
 from villani_verify.errors import LandscapeError, RequestError, one_line
 from villani_verify.losses import CausalLoss, FunctionLoss, LossFunction, ModuleLoss
 from villani_verify.memory import halving_batches, is_out_of_memory
-from villani_verify.points import Point, squared_norm
+from villani_verify.points import Point, StoredPoint, squared_norm, templates_of
 
 
 @dataclass(frozen=True)
@@ -188,22 +188,23 @@ class Landscape:
     @property
     def dimension(self) -> int:
         """d, the number of parameters; tied ones count once."""
-        return sum(t.numel() for t in self.initial.values())
+        return sum(t.numel() for t in templates_of(self.initial).values())
 
     @property
     def device(self) -> torch.device:
         """Device of the parameters."""
-        return next(iter(self.initial.values())).device
+        return next(iter(templates_of(self.initial).values())).device
 
     @property
     def dtype(self) -> torch.dtype:
         """Dtype of the parameters."""
-        return next(iter(self.initial.values())).dtype
+        return next(iter(templates_of(self.initial).values())).dtype
 
     @property
     def decay_laplacian(self) -> float:
         """The Laplacian Σ_t λ_t d_t of the decay term, which is exact and never estimated."""
-        return math.fsum(lam * self.initial[name].numel() for name, lam in self.decay.items())
+        templates = templates_of(self.initial)
+        return math.fsum(lam * templates[name].numel() for name, lam in self.decay.items())
 
     @property
     def undecayed(self) -> tuple[str, ...]:
@@ -287,7 +288,8 @@ class Landscape:
             LandscapeError: if L is not a finite, non-negative, deterministic, differentiable scalar.
         """
         where = f"loss of landscape {self.name!r} at its reference point"
-        for _, batch in self.weighted_batches()[:1]:
+        # What is stored is not to be read all at once, so that its gradient is not looked at.
+        for _, batch in [] if isinstance(self.initial, StoredPoint) else self.weighted_batches()[:1]:
             try:
                 out = self.loss_function({n: t.detach().requires_grad_() for n, t in self.initial.items()}, batch)
             except Exception as e:  # the function is the user's: anything may come out of it

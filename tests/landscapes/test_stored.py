@@ -41,7 +41,8 @@ def test_forms_slopes_and_norms_are_those_of_the_loaded_model(make: Callable[[],
     found, expected = (engine.directional_forms(x, x.initial, seed=1, indices=range(4)) for x in (there, here))
     assert found == expected
     assert engine.quadratic_forms(there, there.initial, seed=1, indices=range(4)) == list(expected.forms)
-    assert there.loss(there.initial) == here.loss(here.initial)
+    # The operations of the exported graph are others, and add up in another order.
+    assert there.loss(there.initial) == pytest.approx(here.loss(here.initial), rel=1e-14)
 
 
 def test_a_tensor_is_read_for_each_use_and_several_probes_share_a_reading(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +112,9 @@ def test_damaged_files(directory: Path) -> None:
     assert "damaged" in refusal(directory)
     (directory / "model.safetensors.index.json").write_text("{")
     assert "damaged" in refusal(directory)
-    (directory / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"transformer.wte.weight": "gone"}}))
+    (directory / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": {"transformer.wte.weight": "gone.safetensors"}})
+    )
     assert "it has no weights for transformer.h.0.attn.attention.k_proj.weight and " in refusal(directory)
     (directory / "config.json").write_text('{"model_type": "nonsense"}')
     assert "config.json does not make a model" in refusal(directory)

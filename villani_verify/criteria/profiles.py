@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
-
 from villani_verify.criteria.result import Cost
 from villani_verify.estimation.growth import GrowthFit, fit_growth
 from villani_verify.landscape import Landscape
@@ -62,7 +60,7 @@ def profile(
     """Evaluate F along a family, moved as a whole by `shift` if given; None if fewer than three values are finite."""
     unmoved = family.points(landscape)
 
-    def points(r: float) -> dict[str, Tensor]:
+    def points(r: float) -> Point:
         theta = unmoved(r)
         return theta if shift is None else {n: t + shift[n] for n, t in theta.items()}
 

@@ -83,7 +83,10 @@ def replay_kink(landscape: Landscape, witness: Mapping[str, Any]) -> KinkReplay:
     where = line(
         widened(landscape), landscape.dtype, seed=int(witness["seed"]), index=int(witness["index"]), base=str(witness["base"])
     )
-    expand = where.expand(int(witness["expansion_order"]))
+    order = int(witness["expansion_order"])
+    if not 1 <= order <= _LARGEST_ORDER:  # it comes from a file, which should not keep a machine busy for ever
+        raise ValueError(f"expansion_order {order} is not between 1 and {_LARGEST_ORDER}")
+    expand = where.expand(order)
     frame = Frame(float(witness["magnitude"]), float(witness["feature"]), where.half_length, where.eps)
     if witness["flaw"] == "rounding":
         reproduced, columns, rows = _rounding_again(where, expand, witness, frame)
@@ -95,6 +98,7 @@ def replay_kink(landscape: Landscape, witness: Mapping[str, Any]) -> KinkReplay:
     return KinkReplay(reproduced, str(witness["sentence"]), columns, rows)
 
 
+_LARGEST_ORDER = 30
 Outcome = tuple[bool, tuple[str, ...], tuple[tuple[float, ...], ...]]
 
 

@@ -8,6 +8,7 @@ model's author, and nothing silently initialised afresh.
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -18,9 +19,11 @@ from torch import nn
 
 from villani_verify.errors import DeviceError, ModelError, RequestError, one_line
 from villani_verify.landscapes.gpt_neo_float64 import keep_float64
+from villani_verify.landscapes.sizes import check_sizes
 
 # Constant buffers (attention masks, rotary frequencies) that older releases of the library saved beside the weights.
 _SAVED_BUFFERS = re.compile(r"(attn|attention)\.(masked_)?bias$|rotary_emb\.inv_freq$")
+INDEX = "model.safetensors.index.json"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
@@ -132,11 +135,26 @@ def check_directory(directory: Path, label: str) -> None:
     if not (directory / "config.json").is_file():
         raise ModelError(f"{label}: there is no config.json; save the model there with save_pretrained")
     if any(directory.glob("*.safetensors")):
+        _check_index(directory / INDEX, label)
+        check_sizes(directory, label)
         return
     pickles = sorted(path.name for pattern in _PICKLES for path in directory.glob(pattern))
     if pickles:
         raise ModelError(f"{label}: only a pickle ({pickles[0]}), which can run code when loaded; convert it to safetensors")
     raise ModelError(f"{label}: there are no weights (*.safetensors); save the model there with save_pretrained")
+
+
+def _check_index(index: Path, label: str) -> None:
+    """Check that an index of several files names safetensors beside it: the library reads whatever it names, pickles as well."""
+    if not index.is_file():
+        return
+    try:
+        files = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        wrong = sorted(f for f in files if Path(f).name != f or not f.endswith(".safetensors"))
+    except (AttributeError, KeyError, OSError, RecursionError, TypeError, ValueError) as e:
+        raise ModelError(f"{label}: {index.name} is damaged ({_short(e)}); copy it again") from e
+    if wrong:
+        raise ModelError(f"{label}: {index.name} names {wrong[0][:80]!r}, which is no safetensors file beside it; copy it again")
 
 
 def _from_pretrained(source: str, dtype: torch.dtype, label: str, local: bool) -> tuple[nn.Module, dict[str, Any]]:
@@ -150,6 +168,7 @@ def _from_pretrained(source: str, dtype: torch.dtype, label: str, local: bool) -
                 dtype=dtype,
                 attn_implementation="eager",
                 use_safetensors=True,
+                weights_only=True,
                 trust_remote_code=False,
                 local_files_only=local or not _hub_answers(source),
                 output_loading_info=True,

@@ -41,6 +41,7 @@ class LandscapeRequest:
         no_decay: patterns of parameter names with λ = 0.
         device: "cpu", "cuda", "cuda:1", …, or "auto" for the first accelerator if there is one.
         dtype: "float32" or "float64"; default the landscape's own.
+        stored: whether the parameters of `model`, a directory, stay in their files; see `landscapes.stored`.
     """
 
     landscape: str | None = None
@@ -55,6 +56,7 @@ class LandscapeRequest:
     no_decay: tuple[str, ...] = ()
     device: str = "cpu"
     dtype: str | None = None
+    stored: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, for results and witnesses."""
@@ -76,12 +78,18 @@ class LandscapeRequest:
         given: dict[str, Any] = {k: tuple(v) if k == "no_decay" and isinstance(v, list) else v for k, v in values.items()}
         request = cls(**given)
         kinds: dict[str, tuple[type, ...]] = {
-            "sequences": (int,), "sequence_length": (int,), "weight_decay": (int, float), "no_decay": (tuple,)
+            "sequences": (int,), "sequence_length": (int,), "weight_decay": (int, float), "no_decay": (tuple,), "stored": (bool,)
         }  # fmt: skip
         for f in fields(cls):
             value = getattr(request, f.name)
-            if not isinstance(value, kinds.get(f.name, (str,))) and not (value is None and f.default is None):
-                raise RequestError(f"request: {f.name} is {value!r}, of the wrong type; give the request of a results file")
+            # A bool is an int to Python, but no number of sequences.
+            fits = isinstance(value, kinds.get(f.name, (str,))) and isinstance(value, bool) == (f.name == "stored")
+            if isinstance(value, tuple):
+                fits = fits and all(isinstance(v, str) for v in value)
+            if isinstance(value, int):
+                fits = fits and abs(value) < 1 << 63
+            if not fits and not (value is None and f.default is None):
+                raise RequestError(f"request: {f.name} is {_shown(value)}, of the wrong type; give the request of a results file")
         return request
 
     def load(self) -> Landscape:
@@ -98,7 +106,13 @@ class LandscapeRequest:
         device, dtype = device_of(self.device), dtype_of(self.dtype)
         if self.weight_decay is not None and not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
             raise RequestError(f"weight decay {self.weight_decay}: it is not a finite number ≥ 0; give one such as 0.1")
-        if self.model is not None:
+        if self.stored and (self.model is None or device.type != "cpu"):
+            raise RequestError(
+                "stored parameters: they are of a model's directory, and on the CPU; give model and device cpu, or leave stored out"
+            )
+        if self.stored:
+            landscape = self._stored(dtype or torch.float32)
+        elif self.model is not None:
             landscape = self._model(device, dtype or torch.float32)
         elif self.landscape is not None and ":" in self.landscape:
             landscape = self._factory(self.landscape)
@@ -112,23 +126,48 @@ class LandscapeRequest:
         return load_text(self.dataset, data_dir=Path(self.data_dir) if self.data_dir else None, split=self.split)
 
     def _model(self, device: torch.device, dtype: torch.dtype) -> Landscape:
-        from villani_verify.corpora import load_tokenizer, token_sequences
         from villani_verify.landscapes.models import check_positions, load_model, vocabulary_size
 
         assert self.model is not None
         text = self._text()
         model = load_model(self.model, dtype=dtype, device=device)
-        length = DEFAULT_MODEL_SEQUENCE_LENGTH if self.sequence_length is None else self.sequence_length
-        check_positions(model, length)
-        tokens = token_sequences(
+        check_positions(model, self._length)
+        tokens = self._tokens(text, vocabulary_size(model)).to(device)
+        return Landscape.causal_lm(model, tokens, weight_decay=self._decay, no_decay=self.no_decay, name=Path(self.model).name)
+
+    def _stored(self, dtype: torch.dtype) -> Landscape:
+        from villani_verify.landscapes.models import check_directory, vocabulary_size
+        from villani_verify.landscapes.stored import stored_causal_lm
+        from villani_verify.landscapes.unfilled import unfilled_model
+
+        assert self.model is not None
+        text = self._text()
+        directory, label = Path(self.model).expanduser(), f"model directory {self.model!r}"
+        check_directory(directory, label)
+        tokens = self._tokens(text, vocabulary_size(unfilled_model(directory, dtype, label)))
+        return stored_causal_lm(
+            directory, tokens, weight_decay=self._decay, dtype=dtype, no_decay=self.no_decay, name=directory.name
+        )
+
+    @property
+    def _length(self) -> int:
+        return DEFAULT_MODEL_SEQUENCE_LENGTH if self.sequence_length is None else self.sequence_length
+
+    @property
+    def _decay(self) -> float:
+        return 0.1 if self.weight_decay is None else self.weight_decay
+
+    def _tokens(self, text: str, vocabulary_size: int) -> torch.Tensor:
+        from villani_verify.corpora import load_tokenizer, token_sequences
+
+        assert self.model is not None
+        return token_sequences(
             text,
             load_tokenizer(self.tokenizer or self.model),
             count=DEFAULT_MODEL_SEQUENCES if self.sequences is None else self.sequences,
-            length=length,
-            vocabulary_size=vocabulary_size(model),
-        ).to(device)
-        decay = 0.1 if self.weight_decay is None else self.weight_decay
-        return Landscape.causal_lm(model, tokens, weight_decay=decay, no_decay=self.no_decay, name=Path(self.model).name)
+            length=self._length,
+            vocabulary_size=vocabulary_size,
+        )
 
     def _zoo(self, name: str) -> Landscape:
         from villani_verify.landscapes.zoo import zoo_entry
@@ -177,6 +216,13 @@ class LandscapeRequest:
             decay = landscape.decay if self.weight_decay is None else self.weight_decay
             return replace(landscape.with_decay(decay, self.no_decay), expected={})
         return landscape
+
+
+def _shown(value: object) -> str:
+    try:
+        return one_line(ValueError(repr(value)), 80)
+    except ValueError:  # of more digits than Python writes
+        return "a number of thousands of digits"
 
 
 def device_of(name: str) -> torch.device:

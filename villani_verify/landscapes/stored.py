@@ -16,13 +16,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from villani_verify.batches import Batch
+from villani_verify.curvature.taylor.program import program_for
 from villani_verify.errors import ModelError, one_line
 from villani_verify.landscape import Landscape
-from villani_verify.landscapes.models import check_directory, check_positions, check_weights
+from villani_verify.landscapes.models import INDEX, check_directory, check_positions, check_weights
 from villani_verify.landscapes.unfilled import unfilled_model
-from villani_verify.points import StoredPoint
-
-_INDEX = "model.safetensors.index.json"
+from villani_verify.losses import LossFunction
+from villani_verify.points import Point, StoredPoint
 
 
 def stored_causal_lm(
@@ -55,7 +56,25 @@ def stored_causal_lm(
     check_weights({"missing_keys": missing, "mismatched_keys": (), "unexpected_keys": unexpected}, label)
     point = SafetensorsPoint(files, shapes, dtype, label)
     landscape = Landscape.causal_lm(model, sequences, weight_decay=weight_decay, **options)
-    return replace(landscape, initial=point)  # type: ignore[arg-type]
+    return replace(landscape, initial=point, loss_function=StreamedLoss(landscape.loss_function))  # type: ignore[arg-type]
+
+
+class StreamedLoss:
+    """A loss that reads the tensors of a stored point one by one, as the operations of its exported graph need them."""
+
+    def __init__(self, loss: LossFunction) -> None:
+        self.loss = loss
+
+    def __call__(self, point: Point, batch: Batch) -> Tensor:
+        """Return the mean over the batch; without a graph where the point is stored."""
+        if not isinstance(point, StoredPoint):
+            return self.loss(point, batch)
+        found: Tensor = program_for(self, point, batch).run(batch, point.__getitem__)
+        return found
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> LossFunction:
+        """Return the same for the loss moved and cast."""
+        return StreamedLoss(self.loss.to(device, dtype))
 
 
 class SafetensorsPoint(StoredPoint):
@@ -111,7 +130,7 @@ class SafetensorsPoint(StoredPoint):
 def _files(directory: Path, label: str) -> dict[str, Path]:
     from safetensors import SafetensorError, safe_open
 
-    index = directory / _INDEX
+    index = directory / INDEX
     try:
         if index.is_file():
             return {name: directory / file for name, file in json.loads(index.read_text())["weight_map"].items()}
@@ -119,6 +138,6 @@ def _files(directory: Path, label: str) -> dict[str, Path]:
         for path in sorted(directory.glob("*.safetensors")):
             with safe_open(path, framework="pt") as file:
                 found.update(dict.fromkeys(file.keys(), path))
-    except (AttributeError, KeyError, OSError, SafetensorError, ValueError) as e:
+    except (AttributeError, KeyError, OSError, RecursionError, SafetensorError, TypeError, ValueError) as e:
         raise ModelError(f"{label}: a safetensors file or its index is damaged ({one_line(e, 120)}); copy it again") from e
     return found

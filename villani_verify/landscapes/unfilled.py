@@ -34,14 +34,21 @@ def unfilled_model(directory: Path, dtype: torch.dtype, label: str) -> nn.Module
             model: Any = AutoModelForCausalLM.from_config(config, dtype=dtype, attn_implementation="eager", trust_remote_code=False)
     except Exception as e:  # the library raises nearly every class for a bad configuration
         raise ModelError(f"{label}: config.json does not make a model ({one_line(e, 160)}); mend it") from e
+    try:
+        _give_storage(model)
+    except (MemoryError, RuntimeError) as e:  # more addresses than there are
+        raise ModelError(f"{label}: config.json makes a model beyond any memory ({one_line(e, 120)}); mend it") from e
+    keep_float64(model)
+    return model.eval()
+
+
+def _give_storage(model: nn.Module) -> None:
     filled: dict[int, nn.Parameter] = {}
     for module in model.modules():
         for name, parameter in module._parameters.items():
             if parameter is not None:
                 unfilled = filled.setdefault(id(parameter), nn.Parameter(torch.empty(parameter.shape, dtype=parameter.dtype)))
                 module._parameters[name] = unfilled
-    keep_float64(model)
-    return model.eval()
 
 
 @contextmanager

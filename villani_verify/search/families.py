@@ -17,12 +17,13 @@ from torch import Tensor
 
 from villani_verify.errors import RequestError
 from villani_verify.landscape import Landscape
-from villani_verify.points import norm, squared_norm
+from villani_verify.points import Point, StoredPoint, norm, squared_norm
 from villani_verify.search.directions import KINDS, Direction
 from villani_verify.search.listed import Listed
 from villani_verify.search.stationary import stationary_point
+from villani_verify.search.stored_ray import stored_ray
 
-PointOf = Callable[[float], dict[str, Tensor]]
+PointOf = Callable[[float], Point]
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,9 @@ class Ray:
         return KINDS[self.kind](landscape, seed=self.seed, index=self.index, **extra)
 
     def points(self, landscape: Landscape) -> PointOf:
-        """Return r ↦ θ(r); v is built once."""
+        """Return r ↦ θ(r); v is built once, or tensor by tensor where θ₀ is stored."""
+        if isinstance(landscape.initial, StoredPoint):
+            return stored_ray(landscape.initial, self.kind, seed=self.seed, index=self.index, base=self.base)
         v = self.direction(landscape)
         if self.base == "origin":
             return lambda r: {n: t * r for n, t in v.items()}

@@ -59,7 +59,7 @@ class FamilyPoint:
 
     def build(self, landscape: Landscape) -> dict[str, Tensor]:
         """Return θ(r), tensors shaped as those of `landscape.initial`."""
-        return self.family.points(landscape)(self.parameter)
+        return dict(self.family.points(landscape)(self.parameter))
 
 
 def seeds() -> st.SearchStrategy[int]:
