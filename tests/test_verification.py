@@ -117,15 +117,6 @@ def test_criteria_run_once_each_in_the_usual_order(statuses: dict[str, Status]) 
     assert list(verify(bowl(), criteria=chosen).as_dict()["criteria"]) == ["smoothness", "differential_growth_uniform"]
 
 
-def test_interim_results_are_marked_as_interrupted(statuses: dict[str, Status]) -> None:
-    seen: list[Verification] = []
-    final = verify(bowl(), criteria=CRITERION_NAMES[:3], on_result=seen.append)
-    assert [len(v.results) for v in seen] == [1, 2]
-    assert all(v.interrupted for v in seen)
-    assert not final.interrupted
-    assert len(final.results) == 3
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -45,7 +45,20 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> RequestError:
     return RequestError(f"{what} {name!r}: unknown; choose one of {', '.join(names)} (did you mean {close[0]!r}?)")
 
 
+_CONTROLS = {c: f"\\x{c:02x}" for c in (*range(32), *range(127, 160)) if chr(c) not in "\n\t"}
+# Halves of a surrogate pair are no text, and cannot be written in UTF-8.
+_CONTROLS |= {c: f"\\u{c:04x}" for c in range(0xD800, 0xE000)}
+
+
+def visible(text: str) -> str:
+    """Return a text with escapes for control characters and halves of pairs.
+
+    One from elsewhere must not steer the terminal that it is printed on.
+    """
+    return text.translate(_CONTROLS)
+
+
 def one_line(error: BaseException, limit: int = 300) -> str:
     """Return the message of `error` on one line of at most `limit` characters."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = visible(" ".join(str(error).split())) or type(error).__name__
     return text if len(text) <= limit else text[: limit - 1] + "…"

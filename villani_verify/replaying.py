@@ -19,6 +19,9 @@ from villani_verify.errors import RequestError
 from villani_verify.landscape import Landscape
 from villani_verify.search.families import Ray, family_of
 
+# A witness comes from a file, which should not keep a machine busy for ever.
+_MOST_PROBES, _MOST_POINTS = 100_000, 10_000
+
 
 @dataclass(frozen=True)
 class Replay:
@@ -63,6 +66,9 @@ def replay(witness: Mapping[str, Any], landscape: Landscape, *, seed: int = 1, e
     """
     try:
         kind = witness["kind"]
+        for name in ("criterion", "sentence"):
+            if not isinstance(witness.get(name, ""), str):
+                raise TypeError(f"{name} is {type(witness[name]).__name__}, not a text")
         if kind == "bounded-family":
             return _bounded(witness, landscape, seed, engine)
         if kind == "slow-growth":
@@ -76,13 +82,16 @@ def replay(witness: Mapping[str, Any], landscape: Landscape, *, seed: int = 1, e
 
 def _bounded(witness: Mapping[str, Any], landscape: Landscape, seed: int, engine: str) -> Replay:
     temperature, level = float(witness["temperature"]), float(witness["level"])
+    num_probes = int(witness["num_probes"])
+    if not 0 <= num_probes <= _MOST_PROBES or len(witness["parameters"]) > _MOST_POINTS:
+        raise ValueError(f"{num_probes} probes at {len(witness['parameters'])} points: more than a verification takes")
     settings = Settings(seed, engine_for(engine))
     budget = budget_for("quick", landscape.dimension)
     # Where the claim was shown with little to spare, as many fresh probes need not show it again; four times as many do.
     for more in (1, 4) if landscape.dimension > budget.exact_dimension else (1,):
         m = measure_family(
             landscape, family_of(witness["family"]), [float(r) for r in witness["parameters"]], settings=settings,
-            budget=budget, num_probes=more * int(witness["num_probes"]), label=f"replay {more}", cost=Cost(),
+            budget=budget, num_probes=more * num_probes, label=f"replay {more}", cost=Cost(),
         )  # fmt: skip
         found = bounded_family(m.points, [temperature], level)
         if found is not None:

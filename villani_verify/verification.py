@@ -51,7 +51,6 @@ class Verification:
         temperatures: the s asked for; empty for every s > 0.
         environment: machine and versions.
         notes: what went otherwise than asked, such as smaller chunks after running out of memory.
-        interrupted: whether the work was stopped before every criterion asked for was finished.
         gradient_check: the gradient at θ₀ against the loss's values; None where Taylor arithmetic cannot expand the loss.
     """
 
@@ -64,7 +63,6 @@ class Verification:
     temperatures: tuple[float, ...]
     environment: Mapping[str, Any]
     notes: tuple[str, ...] = ()
-    interrupted: bool = False
     gradient_check: GradientCheck | None = None
 
     @property
@@ -96,7 +94,7 @@ class Verification:
             "criteria": rows,
             "critical_temperature": _critical_temperatures(self.results),
             "verdict_as_expected": self.verdict_as_expected,
-            "interrupted": self.interrupted,
+            "interrupted": False,
             "gradient_check": None if self.gradient_check is None else asdict(self.gradient_check),
             "notes": list(self.notes),
         })  # fmt: skip
@@ -118,7 +116,6 @@ def verify(
     criteria: Sequence[str] = CRITERION_NAMES,
     expect: Mapping[str, str] | None = None,
     progress: Progress = silent,
-    on_result: Callable[[Verification], None] | None = None,
 ) -> Verification:
     """Check Villani's criteria on a landscape.
 
@@ -131,8 +128,6 @@ def verify(
         criteria: names of the criteria to check.
         expect: criterion name → status, over what the landscape itself expects.
         progress: called as progress(what, done, total).
-        on_result: called after each criterion but the last with what is known so far, marked as interrupted:
-            keep it, and it is what is left if the work is stopped.
 
     Returns:
         The verification; `.as_dict()` is the results object.
@@ -150,15 +145,10 @@ def verify(
     so_far = Verification(
         landscape, (), expected, seed, plan, settings.engine.name, tuple(temperatures), describe_environment(landscape.device)
     )
-    results: list[CriterionResult] = []
     with collected_notes() as notes:
         landscape.check()
         so_far = replace(so_far, gradient_check=gradient_check(landscape, seed=derive_seed(seed, "gradient check")))
-        for i, name in enumerate(chosen, start=1):
-            results.append(CRITERIA[name](landscape, plan, settings))
-            if on_result is not None and i < len(chosen):
-                unfinished = (*notes.texts(), f"interrupted: {', '.join(chosen[i:])} not checked")
-                on_result(replace(so_far, results=tuple(results), engine=settings.engine.name, notes=unfinished, interrupted=True))
+        results = [CRITERIA[name](landscape, plan, settings) for name in chosen]
     return replace(so_far, results=tuple(results), engine=settings.engine.name, notes=notes.texts())
 
 

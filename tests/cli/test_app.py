@@ -11,7 +11,20 @@ from villani_verify.cli import app as application
 from villani_verify.cli import main
 from villani_verify.cli.app import app
 
-COMMANDS = ("verify", "psi", "constants", "spectrum", "langevin", "pac-bayes", "reproduce", "replay", "report", "zoo", "doctor")
+COMMANDS = (
+    "campaign",
+    "verify",
+    "psi",
+    "constants",
+    "spectrum",
+    "langevin",
+    "pac-bayes",
+    "reproduce",
+    "replay",
+    "report",
+    "zoo",
+    "doctor",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -21,7 +34,7 @@ def test_help_of_each_command_names_its_json_or_output_option(run, command, monk
     assert outcome.status == 0
     assert outcome.err == ""
     assert f"villani-verify {command}" in outcome.out
-    assert ("--out" if command == "report" else "--json") in outcome.out
+    assert ("--out" if command in ("report", "campaign") else "--json") in outcome.out
     assert "Exit status" in outcome.out
 
 

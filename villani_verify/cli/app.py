@@ -11,6 +11,7 @@ import typer
 
 from villani_verify import __version__
 from villani_verify.cli.allocator import keep_freed_memory
+from villani_verify.cli.campaign import campaign
 from villani_verify.cli.constants import constants
 from villani_verify.cli.doctor import doctor
 from villani_verify.cli.interruption import errors_as_interrupt, signals_remembered
@@ -20,6 +21,7 @@ from villani_verify.cli.psi import psi
 from villani_verify.cli.replay import replay
 from villani_verify.cli.report import report
 from villani_verify.cli.reproduce import reproduce
+from villani_verify.cli.runs import runs_app
 from villani_verify.cli.spectrum import spectrum
 from villani_verify.cli.verify import verify
 from villani_verify.cli.zoo import zoo
@@ -43,8 +45,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for _command in (verify, psi, constants, spectrum, langevin, pac_bayes, reproduce, replay, report, zoo, doctor):
+for _command in (verify, psi, constants, spectrum, langevin, pac_bayes, reproduce, campaign, replay, report, zoo, doctor):
     app.command(epilog=_STATUSES)(_command)
+app.add_typer(runs_app, name="runs", epilog=_STATUSES)
 
 
 def _print_version(wanted: bool) -> None:
@@ -74,6 +77,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without θ shows a question mark instead of failing
     keep_freed_memory()
+    strange = next((a for a in arguments if "\0" in a), None)
+    if strange is not None:  # no shell can give one, but a program that calls this can
+        return _complain(f"argument {strange[:80]!r}: it holds a zero byte, which no path and no name has; take it out")
     try:
         with signals_remembered(), errors_as_interrupt():
             return _run(arguments)
@@ -111,6 +117,7 @@ def _with_command(arguments: list[str]) -> list[str]:
 def _usage(error: Any, arguments: list[str]) -> str:
     """Return what was wrong with the usage, and where to look it up."""
     known = {command.callback.__name__.replace("_", "-") for command in app.registered_commands if command.callback is not None}
+    known |= {group.name for group in app.registered_groups if group.name}
     place = f"{PROGRAM} {arguments[0]}" if arguments[0] in known else PROGRAM
     return f"{one_line(error.format_message(), _LONGEST_LINE).rstrip('.')} (see `{place} --help`)"
 

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from villani_verify.errors import visible
+
 _COLOURS = {"supported": "green", "refuted": "red", "inconclusive": "yellow", "not_applicable": "bright_black"}
 # Width where there is no terminal to ask, as in log files.
 _WIDTH = 110
@@ -25,7 +27,7 @@ def console() -> Console:
 def print_lines(*lines: str) -> None:
     """Print lines as they are, without wrapping, so that paths and commands can be copied."""
     for line in lines:
-        console().print(line, soft_wrap=True)
+        console().print(visible(line), soft_wrap=True)
 
 
 def print_verdicts(results: Mapping[str, Any]) -> None:
@@ -69,7 +71,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: 
     for i, column in enumerate(columns):
         table.add_column(column, justify="left" if i < left else "right", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(visible, row))
     console().print(table)
 
 

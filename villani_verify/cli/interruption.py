@@ -7,20 +7,24 @@ errors that come after it are understood as its consequence.
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+_SAME = 5.0  # seconds in which further requests are the same one, said again: the work is to end well within them
 _requested = False
+_raised = -math.inf
 
 
 @contextmanager
 def signals_remembered() -> Iterator[None]:
     """Let both signals raise KeyboardInterrupt and be remembered; puts the handlers of before back at the end."""
-    global _requested
-    _requested = False
+    global _requested, _raised
+    _requested, _raised = False, -math.inf
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -46,7 +50,8 @@ def errors_as_interrupt() -> Iterator[None]:
         if not _requested:
             raise
         _requested = False
-        raise KeyboardInterrupt from e
+        # What an interrupt says of what is kept stays with it.
+        raise KeyboardInterrupt(*(e.args if isinstance(e, KeyboardInterrupt) else ())) from e
 
 
 def stopping_on_request(progress: Callable[[str, int, int], None]) -> Callable[[str, int, int], None]:
@@ -61,6 +66,9 @@ def stopping_on_request(progress: Callable[[str, int, int], None]) -> Callable[[
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
-    global _requested
+    global _requested, _raised
     _requested = True
-    raise KeyboardInterrupt
+    # A second one must not break off what keeps the results; that what it would stop hangs, a later one is for.
+    if time.monotonic() - _raised >= _SAME:
+        _raised = time.monotonic()
+        raise KeyboardInterrupt

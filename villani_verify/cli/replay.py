@@ -34,7 +34,9 @@ def replay(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="SOURCE", help="results.json or the directory of a report, a file with one witness, or a witness as JSON text."
+            metavar="SOURCE",
+            help="results.json or the directory of a report, a file with one witness, or a witness as JSON text. "
+            "Where it names file.py:factory as its landscape, that file is run.",
         ),
     ],
     options: LandscapeOptions,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 import shlex
+import shutil
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from villani_verify.cli.interruption import errors_as_interrupt, stopping_on_request
+from villani_verify.cli.executors import LOCAL, ExecutorOption, check_options, opened
+from villani_verify.cli.interruption import stopping_on_request
 from villani_verify.cli.options import JsonTarget, LandscapeOptions, takes_landscape
 from villani_verify.cli.output import STANDARD_OUTPUT, check_json_target, standard_output_for, write_json
 from villani_verify.cli.progress import progress_display
@@ -21,9 +25,12 @@ from villani_verify.errors import RequestError
 
 if TYPE_CHECKING:
     from villani_verify.landscape import Landscape
-    from villani_verify.verification import Verification
+    from villani_verify.runs.store import Store
 
 REPORTS = Path("villani-reports")
+RUN = "run"
+"""Folder of a report's directory with what a later --resume goes on with."""
+_LONGEST_NAME = 100  # file systems allow 255 bytes
 _CHECK = "What to check"
 _OUTPUT = "Output"
 
@@ -92,32 +99,40 @@ def verify(
             rich_help_panel=_OUTPUT,
         ),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with what is in --out, where the same request was stopped.", rich_help_panel=_OUTPUT),
+    ] = False,
     json_target: JsonTarget = None,
+    executor: ExecutorOption = LOCAL,
 ) -> int:
     """Check Villani's criteria on a landscape; the default is a small trained GPT-Neo on generated text.
 
-    If it is interrupted, what was measured until then is written, marked as interrupted.
+    Each criterion is kept as it is finished. If the work is interrupted, what was measured until then is written, marked as
+    interrupted, and the same command with --resume goes on.
     """
     plan = _checked_plan(budget, seed, engine, temperature or [], criteria or [], expect or [])
     check_json_target(json_target)
+    check_options(executor, None)
+    if resume and out is None:
+        raise RequestError("option --resume: there is no --out to go on with; give the directory of the report that was stopped")
     if out is not None:
-        _check_report(out)
+        _check_report(out, resume)
     with standard_output_for(json_target):
         landscape = options.request().load()
         if out is None and json_target is None:
             out = _default_directory(landscape.name)
-            _check_report(out)
-        verification, stopped = _run(landscape, plan)
-    if verification is None:
+            _check_report(out, resume)
+        results = _run(landscape, plan, out, resume, executor)
+    if results is None:
         raise KeyboardInterrupt("no criterion was finished, so nothing was written")
-    results = verification.as_dict()
     _write(results, out, json_target)
-    if stopped:
+    if results["interrupted"]:
         places = [str(place) for place in (out, json_target) if place not in (None, STANDARD_OUTPUT)]
         raise KeyboardInterrupt(f"what was measured is in {' and '.join(places) or 'the output'}")
     if json_target != STANDARD_OUTPUT:
         _show(results, out, json_target)
-    return 0 if verification.verdict_as_expected else 1
+    return 0 if results["verdict_as_expected"] else 1
 
 
 def _checked_plan(
@@ -148,34 +163,81 @@ def _pair(text: str) -> tuple[str, str]:
     return name.strip(), status.strip()
 
 
-def _check_report(out: Path) -> None:
+def _check_report(out: Path, resume: bool) -> None:
     from villani_verify.report import check_output
+    from villani_verify.runs.campaign import check_directory
 
+    if resume and out.exists():
+        check_directory(out / RUN, resume=True)
+        if not (out / RUN).is_dir():
+            raise RequestError(
+                f"output directory {str(out)!r}: nothing was stopped there; leave --resume out, or give another --out"
+            )
+        return
     check_output(out)
 
 
 def _default_directory(name: str) -> Path:
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "landscape"
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:_LONGEST_NAME] or "landscape"
     return REPORTS / f"{plain}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
 
 
-def _run(landscape: Landscape, plan: Plan) -> tuple[Verification | None, bool]:
-    """Verify, and return what was finished and whether the work was interrupted."""
-    from villani_verify.verification import verify as verify_landscape
+def _run(landscape: Landscape, plan: Plan, out: Path | None, resume: bool, executor: str) -> dict[str, Any] | None:
+    """Compute what is missing, and return the results of what is finished, or None if nothing is.
 
-    finished: list[Verification] = []
-    try:
-        with errors_as_interrupt(), progress_display() as progress:
-            complete = verify_landscape(
-                landscape, **_arguments(plan), progress=stopping_on_request(progress), on_result=finished.append
-            )
-    except KeyboardInterrupt:
-        return (finished[-1] if finished else None), True
-    return complete, False
+    Raises:
+        VillaniError: as the criterion that failed did; those that were finished are kept where there is an --out.
+    """
+    if out is not None:
+        new = not out.exists()
+        try:
+            return _compute(landscape, plan, out / RUN, resume, executor)
+        finally:
+            if new and out.is_dir() and not any(out.iterdir()):
+                out.rmdir()
+    with tempfile.TemporaryDirectory(prefix="villani-verify-") as name:
+        return _compute(landscape, plan, Path(name), resume, executor)
 
 
-def _arguments(plan: Plan) -> dict[str, Any]:
-    return {field.name: getattr(plan, field.name) for field in dataclasses.fields(plan)}
+def _compute(landscape: Landscape, plan: Plan, directory: Path, resume: bool, executor: str) -> dict[str, Any] | None:
+    import torch
+
+    from villani_verify.environment import describe_environment
+    from villani_verify.runs import campaign
+    from villani_verify.runs.landscapes import deposit, kept
+    from villani_verify.runs.verification import results_of, settings_of, units_of
+
+    landscape.check()
+    with campaign.held(directory), contextlib.ExitStack() as stack:
+        digest = stack.enter_context(kept(landscape, directory)) if executor == LOCAL else deposit(landscape, directory)
+        settings = settings_of(landscape, digest, **dataclasses.asdict(plan), threads=torch.get_num_threads())
+        store = stack.enter_context(campaign.begin(directory, settings, units_of(settings), resume=resume))
+        try:
+            if store.counts().pending:
+                _fill(store, landscape, executor)
+            return results_of(settings, list(store.results()), describe_environment(landscape.device))
+        finally:
+            if not store.counts().finished:
+                shutil.rmtree(directory)
+
+
+def _fill(store: Store, landscape: Landscape, executor: str) -> None:
+    """Compute what is missing in a store, until that is asked to stop."""
+    from villani_verify.runs.campaign import compute
+    from villani_verify.runs.coordinator import Computing
+    from villani_verify.runs.progress import shown_by
+
+    local = executor == LOCAL
+    threads = store.settings["threads"]
+    # Here a criterion tells itself how far it is, and trying again would give the same error.
+    computing = Computing(str(landscape.device), threads, 1) if local else Computing(landscape.device.type, threads)
+    with opened(executor, None) as pool, progress_display() as progress:
+        show = stopping_on_request(progress)
+        quiet = stopping_on_request(lambda message, done, total: None)
+        with shown_by(show):
+            outcome = compute(store, pool, computing, quiet if local else show)
+    if outcome.failures and not outcome.stopped:
+        outcome.failures[0].reraise()
 
 
 def _write(results: dict[str, Any], out: Path | None, json_target: str | None) -> None:
@@ -184,7 +246,7 @@ def _write(results: dict[str, Any], out: Path | None, json_target: str | None) -
     if out is not None:
         from villani_verify.report import write_report
 
-        write_report(results, out)
+        write_report(results, out, beside=(RUN,))
 
 
 def _show(results: dict[str, Any], out: Path | None, json_target: str | None) -> None:

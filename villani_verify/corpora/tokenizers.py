@@ -83,8 +83,17 @@ class FileTokenizer:
     backend: Any
 
     def encode(self, text: str) -> Tensor:
-        """Return the tokens of `text`, 1-D int64, without special tokens added and without truncation."""
-        return torch.tensor(self.backend.encode(text, add_special_tokens=False).ids, dtype=torch.int64)
+        """Return the tokens of `text`, 1-D int64, without special tokens added and without truncation.
+
+        Raises:
+            TextError: if the tokenizer has none for some part of it.
+        """
+        try:
+            return torch.tensor(self.backend.encode(text, add_special_tokens=False).ids, dtype=torch.int64)
+        except Exception as e:  # the library raises bare Exception
+            raise TextError(
+                f"tokenizer {self.name!r}: it cannot encode the text ({one_line(e, 160)}); fetch its files again"
+            ) from e
 
 
 def load_tokenizer(name: str) -> Tokenizer:
@@ -169,9 +178,10 @@ def _read_vocabulary(path: Path) -> dict[str, int]:
 def _checked(name: str, backend: Any) -> FileTokenizer:
     """Refuse a tokenizer that loaded without complaint but drops all text."""
     size = 1 + max(backend.get_vocab().values(), default=-1)
-    if not backend.encode(_SAMPLE, add_special_tokens=False).ids:
+    found = FileTokenizer(name, size, backend)
+    if not len(found.encode(_SAMPLE)):
         raise TextError(f"tokenizer {name!r}: its vocabulary of {size} has no token for plain English; fetch its files again")
-    return FileTokenizer(name, size, backend)
+    return found
 
 
 def _class_table() -> np.ndarray:

@@ -50,7 +50,7 @@ def fit_growth(rays: Sequence[Sequence[tuple[float, float]]]) -> GrowthFit | Non
 
 
 Influences = Sequence[float]
-"""How much each of n probes moves log y: with x̄ the mean of samples x_k, that of probe k is (x_k − x̄) ∂log y/∂x̄."""
+"""How much each of n probes moves log y, which is (x_k − x̄) ∂log y/∂x̄ for probe k, with x̄ the mean of all x_k."""
 
 
 def fit_noisy_growth(rays: Sequence[Sequence[tuple[float, float, Influences]]]) -> GrowthFit | None:

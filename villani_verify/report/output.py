@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from villani_verify.errors import OutputError
@@ -35,7 +35,7 @@ def check_output(directory: Path) -> None:
         raise _cannot_write(directory, e) from e
 
 
-def write_files(directory: Path, files: Mapping[str, bytes]) -> None:
+def write_files(directory: Path, files: Mapping[str, bytes], beside: Collection[str] = ()) -> None:
     """Write files below a directory: all of them, or none.
 
     They are written into a temporary directory next to it (inside it, where it exists, as it may be a mount point
@@ -44,12 +44,14 @@ def write_files(directory: Path, files: Mapping[str, bytes]) -> None:
     Args:
         directory: must not exist yet, or be an empty directory.
         files: relative path with forward slashes → content; the last one is moved last.
+        beside: what may be there, if anything is; then files of an earlier writing are replaced.
 
     Raises:
         OutputError: if it exists and is no empty directory, or nothing can be written there.
     """
     try:
-        _refuse_occupied(directory)
+        tops = list(dict.fromkeys(name.split("/")[0] for name in files))
+        _refuse_occupied(directory, {*beside, *tops} if beside else ())
         exists = directory.is_dir()
         directory.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=directory if exists else directory.parent))
@@ -60,7 +62,9 @@ def write_files(directory: Path, files: Mapping[str, bytes]) -> None:
                 target.write_bytes(content)
             temporary.chmod(0o755)  # mkdtemp makes it private, and a report is for others to read.
             if exists:
-                for top in dict.fromkeys(name.split("/")[0] for name in files):
+                for top in tops:
+                    if (directory / top).is_dir():  # nothing can be moved onto a directory that is not empty
+                        (directory / top).replace(temporary / f"{top}.old")
                     (temporary / top).replace(directory / top)
             else:
                 temporary.replace(directory)
@@ -70,9 +74,9 @@ def write_files(directory: Path, files: Mapping[str, bytes]) -> None:
         raise _cannot_write(directory, e) from e
 
 
-def _refuse_occupied(directory: Path) -> None:
+def _refuse_occupied(directory: Path, beside: Collection[str] = ()) -> None:
     if directory.is_dir():
-        if any(directory.iterdir()):
+        if any(entry.name not in beside for entry in directory.iterdir()):
             raise OutputError(f"output directory {str(directory)!r}: it is not empty; give a new or an empty directory")
     elif directory.exists() or directory.is_symlink():
         raise OutputError(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from jinja2 import TemplateError
 from markupsafe import Markup
 
 from villani_verify.calibration.kept import kept
-from villani_verify.errors import RequestError
+from villani_verify.errors import RequestError, one_line
 from villani_verify.report import words
 from villani_verify.report.calibration import calibration_section
 from villani_verify.report.commands import replay_command, replay_python, reproduce_command, witness_program
@@ -24,7 +25,7 @@ _NEEDED = ("landscape", "environment", "seed", "budget", "engine", "temperatures
 _READABLE_VERSION = 1
 
 
-def write_report(results: Mapping[str, Any], directory: Path) -> Path:
+def write_report(results: Mapping[str, Any], directory: Path, *, beside: Collection[str] = ()) -> Path:
     """Write a report of a verification: `index.html`, `results.json` and `figures/*.svg`.
 
     The page holds its figures and styles itself, so it can be mailed, or opened from a file without a network. The
@@ -33,6 +34,7 @@ def write_report(results: Mapping[str, Any], directory: Path) -> Path:
     Args:
         results: as `Verification.as_dict()` returns them, or a results file holds them.
         directory: must not exist yet, or be an empty directory.
+        beside: what may be there, if anything is; then an earlier report is replaced.
 
     Returns:
         The path of `index.html`.
@@ -42,19 +44,22 @@ def write_report(results: Mapping[str, Any], directory: Path) -> Path:
         RequestError: if `results` is not a results object of this version.
     """
     directory = Path(directory)
-    check_output(directory)
+    if not beside:
+        check_output(directory)
     _check_results(results)
     try:
         figures = draw_figures(results)
         page = render_page(results, figures)
         data = json.dumps(results, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-    except (AttributeError, KeyError, TypeError, ValueError, IndexError) as e:
-        raise RequestError(f"results: {type(e).__name__} {e}; give the results object of a verification, unchanged") from e
+    except (ArithmeticError, AttributeError, IndexError, KeyError, RecursionError, TemplateError, TypeError, ValueError) as e:
+        raise RequestError(
+            f"results: {type(e).__name__} {one_line(e, 160)}; give the results object of a verification, unchanged"
+        ) from e
     # Half a surrogate pair, in a name, is no text: it is written as an escape, which both formats have.
     files = {f"figures/{f.name}.svg": f.file for f in figures}
     files["results.json"] = data.encode("utf-8", "backslashreplace")
     files["index.html"] = page.encode("utf-8", "xmlcharrefreplace")
-    write_files(directory, files)
+    write_files(directory, files, beside)
     return directory / "index.html"
 
 

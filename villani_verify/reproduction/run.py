@@ -85,6 +85,7 @@ def reproduce(request: Request, directory: Path, progress: Progress = lambda *_:
         VillaniError: if a text or a model cannot be had, or the directory holds another reproduction or cannot be written.
     """
     started = time.perf_counter()
+    _check_free(directory)
     # Whatever is wrong with a text is said before the first hour.
     parts = _parts(request, request.size.tokenizer_name)
     _claim(directory, request)
@@ -130,13 +131,21 @@ def _parts(request: Request, tokenizer: str) -> dict[str, Parts]:
     return {text: text_parts(text, request.size, request.data_dir, loaded) for text in request.texts}
 
 
+def _check_free(directory: Path) -> None:
+    """Check that a directory holds a reproduction, or nothing."""
+    try:
+        other = directory.exists() and (not directory.is_dir() or any(directory.iterdir()))
+        if other and not (directory / "settings.json").exists():
+            raise OutputError(f"directory {str(directory)!r}: it holds something else; give a new one")
+    except OSError as e:
+        raise OutputError(f"directory {str(directory)!r}: it cannot be used ({e}); give another one") from e
+
+
 def _claim(directory: Path, request: Request) -> None:
     """Make the directory this reproduction's own, or check that it is."""
     marker = directory / "settings.json"
     try:
         if not marker.exists():
-            if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-                raise OutputError(f"directory {str(directory)!r}: it holds something else; give a new one")
             (directory / "sections").mkdir(parents=True, exist_ok=True)
             write_whole(marker, json.dumps(request.settings(), indent=1) + "\n")
             return

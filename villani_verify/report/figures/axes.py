@@ -14,6 +14,7 @@ from villani_verify.report.numbers import power_of_ten
 
 # Beyond these a logarithmic axis meets the ends of float64 when margins are added.
 _SMALLEST, _LARGEST = 1e-290, 1e290
+_MOST_DECADES = 300.0  # to either side, with the margin
 _MOST_TICKS = 6
 _LETTER_HEIGHT = 11  # points
 
@@ -27,7 +28,7 @@ def log_axis(axes: Axes, which: Literal["x", "y"], values: Iterable[float]) -> t
     logs = [math.log10(min(max(v, _SMALLEST), _LARGEST)) for v in values if 0 < v < math.inf] or [0.0]
     low, high = min(logs), max(logs)
     margin = max(0.06 * (high - low), (1.1 - (high - low)) / 2)
-    low, high = low - margin, high + margin
+    low, high = max(low - margin, -_MOST_DECADES), min(high + margin, _MOST_DECADES)
     limits = 10**low, 10**high
     step = max(1, math.ceil((high - low) / _MOST_TICKS))
     ticks = {10.0**k: power_of_ten(k) for k in range(math.ceil(low), math.floor(high) + 1) if k % step == 0}

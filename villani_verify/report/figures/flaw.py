@@ -11,6 +11,8 @@ from villani_verify.report.figures.canvas import HUES, Drawn, canvas, finish
 from villani_verify.report.figures.remainder import SMOOTHNESS
 from villani_verify.report.numbers import number
 
+_LARGEST_ORDER = 100
+
 
 def draw_flaw(results: Mapping[str, Any]) -> Drawn | None:
     """Draw the disagreement of each derivative up to the broken one; None unless a derivative was found broken."""
@@ -22,6 +24,8 @@ def draw_flaw(results: Mapping[str, Any]) -> Drawn | None:
     curves = []
     for entry in row["evidence"].get("mismatch", []):
         order = int(entry["order"])
+        if not 0 <= order <= _LARGEST_ORDER:  # results come from a file, and a factorial must not take for ever
+            raise ValueError(f"order {order} of a derivative is not between 0 and {_LARGEST_ORDER}")
         pairs = [(number(h), number(v)) for h, v in zip(entry["step"], entry["mismatch"], strict=True) if v is not None]
         kept = [(h, v * math.factorial(order)) for h, v in pairs if v > 0]
         if order <= broken and len(kept) >= 2:

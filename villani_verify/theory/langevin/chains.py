@@ -20,7 +20,7 @@ from torch import Tensor
 from villani_verify.curvature.probes import derive_seed, normals
 from villani_verify.errors import RequestError, VillaniError
 from villani_verify.landscape import Landscape
-from villani_verify.theory.langevin.checkpoint import Checkpoint, fingerprint, load_checkpoint, save_checkpoint
+from villani_verify.theory.langevin.checkpoint import Checkpoint, check_fits, fingerprint, load_checkpoint, save_checkpoint
 from villani_verify.theory.langevin.gradients import ChainGradient, ExactGradient
 from villani_verify.theory.langevin.noise import AddressedNoise
 from villani_verify.theory.langevin.observables import Array, Observables
@@ -150,6 +150,7 @@ def run_chains(
                 f"checkpoint {str(checkpoint)!r}: it stands at step {begun.step}, beyond the {settings.steps} asked for; "
                 f"ask for at least as many"
             )
+        check_fits(checkpoint, begun, tuple(starts.shape), settings.record_every, observables.columns)
     records = np.empty((settings.steps // settings.record_every + 1, settings.chains, observables.columns))
     records[: len(begun.records)] = begun.records
     bound = LARGEST_GROWTH * max(float(gradient(starts, 0)[0].max()), starts.shape[1] * settings.temperature / 4)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.lib import format as npy
 from torch import Tensor
 
 from villani_verify.errors import OutputError, RequestError
@@ -64,9 +66,11 @@ def load_checkpoint(path: Path, settings: Mapping[str, Any], like: Tensor) -> Ch
     where = f"checkpoint {str(path)!r}"
     try:
         with np.load(path, allow_pickle=False) as file:
-            stored = json.loads(str(file["settings"]))
-            step, states, records = int(file["step"]), torch.from_numpy(file["states"]), file["records"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as e:
+            _check_entries(file.zip, path.stat().st_size)
+            stored = dict(json.loads(str(file["settings"])))
+            step, states, records = int(file["step"]), torch.from_numpy(file["states"]), file["records"].astype(np.float64)
+    # Of a damaged archive zipfile, zlib, numpy and torch raise nearly every class, and MemoryError for a length that is none.
+    except Exception as e:
         raise RequestError(f"{where}: it is damaged ({type(e).__name__}); remove it, or run without --resume") from e
     for name, value in {"version": VERSION, **settings}.items():
         if stored.get(name) != value:
@@ -74,6 +78,38 @@ def load_checkpoint(path: Path, settings: Mapping[str, Any], like: Tensor) -> Ch
                 f"{where}: it was made with {name} {stored.get(name)!r}, not {value!r}; give the same settings, or another --out"
             )
     return Checkpoint(step, states.to(like.device, like.dtype), records)
+
+
+def _check_entries(archive: zipfile.ZipFile, size: int) -> None:
+    """Check that no entry is larger than it says, and all together no larger than the file: they are written without packing."""
+    if sum(entry.file_size for entry in archive.infolist()) > size:
+        raise ValueError("entries larger than the file")
+    for entry in archive.infolist():
+        with archive.open(entry) as stream:
+            read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(stream)]
+            shape, _, dtype = read(stream)
+            if math.prod(shape) * dtype.itemsize > entry.file_size:
+                raise ValueError("an array larger than its entry")
+
+
+def check_fits(path: Path, checkpoint: Checkpoint, states: tuple[int, ...], every: int, columns: int) -> None:
+    """Check that a checkpoint has the shapes of its run.
+
+    Args:
+        path: where it is.
+        checkpoint: what was read.
+        states: shape (M, d).
+        every: steps between records.
+        columns: of a record.
+
+    Raises:
+        RequestError: if it has not.
+    """
+    records = (-(-checkpoint.step // every), states[0], columns)
+    if checkpoint.step < 0 or tuple(checkpoint.states.shape) != states or checkpoint.records.shape != records:
+        raise RequestError(
+            f"checkpoint {str(path)!r}: it is damaged (its arrays are not of a run like this); remove it, or run without --resume"
+        )
 
 
 def fingerprint(landscape: Landscape) -> str:

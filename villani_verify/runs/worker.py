@@ -1,0 +1,132 @@
+"""What a worker does with a task: it finds the landscape, computes the unit, and returns plain values."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from villani_verify.errors import VillaniError, one_line
+from villani_verify.runs.unit import Unit
+
+_LONGEST = 600
+_place = 0
+
+
+@dataclass(frozen=True)
+class Task:
+    """A unit on its way to a worker: a few hundred bytes, whatever the size of the landscape.
+
+    Attributes:
+        number: of the unit.
+        unit: its text.
+        directory: of the campaign, where landscapes are deposited.
+        device: "cpu" or "cuda"; of several GPUs a worker has one of its own.
+        threads: of the processor, for one unit; the last bits of a result depend on it.
+    """
+
+    number: int
+    unit: str
+    directory: str
+    device: str = "cpu"
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a task.
+
+    Attributes:
+        number: of the unit.
+        value: the result; None where there is none.
+        error: why not, in a sentence; None where there is a result.
+        final: whether trying again would give the same error.
+        seconds: wall-clock time.
+        worker: host and process.
+        notes: what went otherwise than asked.
+        peak_bytes: high-water mark of the worker's memory, or of its device's.
+        trace: of an error that was not foreseen.
+    """
+
+    number: int
+    value: object
+    error: str | None
+    final: bool
+    seconds: float
+    worker: str
+    notes: tuple[str, ...] = ()
+    peak_bytes: int = 0
+    trace: str = ""
+
+    def reraise(self) -> NoReturn:
+        """Raise the error again: on one line where it was foreseen, with its traceback where it is a bug."""
+        if self.trace:
+            raise RuntimeError(f"{self.error}\n{self.trace}")
+        raise VillaniError(self.error)
+
+
+def take_place(index: int) -> None:
+    """Let this process be the one of this index among those of its machine: of several GPUs it has that of its own."""
+    global _place
+    _place = index
+
+
+def compute(task: Task) -> Answer:
+    """Compute a unit. Nothing is raised but what stops a process."""
+    started = time.perf_counter()
+    value, error, final, notes, trace = _attempt(task)
+    seconds = time.perf_counter() - started
+    return Answer(task.number, value, error, final, seconds, f"{platform.node()} {os.getpid()}", notes, _peak(task), trace)
+
+
+def _device_of(task: Task) -> str:
+    if task.device != "cuda":
+        return task.device
+    import torch
+
+    count = torch.cuda.device_count()
+    return f"cuda:{_place % count}" if count > 1 else "cuda"
+
+
+def _peak(task: Task) -> int:
+    import torch
+
+    from villani_verify.environment import peak_memory_bytes
+
+    return peak_memory_bytes(torch.device(_device_of(task)))
+
+
+def _attempt(task: Task) -> tuple[object, str | None, bool, tuple[str, ...], str]:
+    unit = Unit.from_text(task.unit)
+    try:
+        from villani_verify.notes import collected_notes
+        from villani_verify.runs.kinds import KINDS
+
+        if unit.kind not in KINDS:
+            return (
+                None,
+                f"unit of kind {unit.kind!r}: this worker knows none; give it the same version of villani-verify",
+                True,
+                (),
+                "",
+            )
+        with collected_notes() as notes:
+            landscape = None
+            if unit.landscape:
+                import torch
+
+                from villani_verify.runs.landscapes import load
+
+                if torch.get_num_threads() != task.threads:
+                    torch.set_num_threads(task.threads)
+                landscape = load(unit.landscape, Path(task.directory), _device_of(task))
+            value = KINDS[unit.kind](landscape, unit.parameters)
+        return value, None, False, notes.texts(), ""
+    except VillaniError as e:
+        return None, one_line(e, _LONGEST), True, (), ""
+    except (Exception, SystemExit) as e:  # a unit must not take the campaign down with it, nor a landscape that calls sys.exit
+        return None, f"{type(e).__name__}: {one_line(e, _LONGEST)}", False, (), traceback.format_exc()
