@@ -20,6 +20,7 @@ SEEN_BY: Mapping[str, Sequence[str]] = {
     "curvature/noise.py": ["tests/curvature/test_trace_form.py"],
     "curvature/pass_sizes.py": ["tests/curvature/test_second_order_taylor.py"],
     "curvature/sample_form.py": ["tests/curvature/test_trace_form.py"],
+    "landscapes/digest.py": ["tests/runs/test_landscapes.py"],
     "losses.py": ["tests/test_landscape.py"],
     "theory/bounds/bakry_emery.py": ["tests/theory/bounds/test_closed_forms.py"],
     "theory/bounds/das_dutta.py": ["tests/theory/bounds/test_closed_forms.py"],

@@ -1,10 +1,13 @@
 """Every code block of the README and of docs/ runs as it stands."""
 
+import contextlib
 import os
 import re
 import shlex
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from markdown_it.token import Token
 from typer.main import get_command
 
 from villani_verify.cli.app import app
+from villani_verify.landscapes.architectures import gpt_neo_tiny
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -22,6 +26,9 @@ SMALL_FILE = (
     "from villani_verify import Landscape\n\ndef landscape():\n"
     "    return Landscape.from_function(lambda x: x.square().sum(), 2, weight_decay=0.1)\n"
 )
+# The same for plans of campaigns.
+PLAN = re.compile(r"# ([a-z]+\.toml)\n")
+SMALL_PLAN = 'landscape = ["double-well"]\nradii = [1.0]\n'
 
 
 def code(page: Path) -> list[Token]:
@@ -45,7 +52,7 @@ def commands(page: Path) -> list[str]:
 def test_no_block_of_a_page_is_left_out(page):
     # The figures of `eval-rst` have their code in files, which test_docs_figures.py runs.
     directives = {"{toctree}", "{eval-rst}"}
-    unknown = [token.content for token in code(page) if token.info not in {"python", "sh", *directives}]
+    unknown = [token.content for token in code(page) if token.info not in {"python", "sh", "toml", *directives}]
     assert not unknown
     for block in blocks(page, "{eval-rst}"):
         assert re.fullmatch(r"\.\. plot:: figures/\w+\.py\n   :alt: .+\n\n(   .+\n)+", block), block
@@ -53,16 +60,30 @@ def test_no_block_of_a_page_is_left_out(page):
 
 @pytest.mark.parametrize("block", python_blocks())
 def test_python_blocks_run(block):
+    if "dask_jobqueue" in block:
+        pytest.importorskip("dask_jobqueue", reason="this block is for clusters that have a batch system, and needs dask-jobqueue")
     exec(compile(block, "documentation", "exec"), {})
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_commands_of_a_page_run_in_order(page, tmp_path, monkeypatch, capfd):
-    from villani_verify.cli import main
-
     monkeypatch.chdir(tmp_path)
     files = [block for block in blocks(page, "python") if block.startswith(FILE)]
     (tmp_path / "file.py").write_text(files[0] if files else SMALL_FILE)
+    (tmp_path / "plan.toml").write_text(SMALL_PLAN)
+    for block in blocks(page, "toml"):
+        named = PLAN.match(block)
+        assert named is not None, block
+        (tmp_path / named[1]).write_text(block)
+        if 'model = "my-model"' in block:
+            gpt_neo_tiny().save_pretrained(tmp_path / "my-model")
+    with contextlib.ExitStack() as services:
+        run_commands(page, tmp_path, capfd, services)
+
+
+def run_commands(page: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], services: contextlib.ExitStack) -> None:
+    from villani_verify.cli import main
+
     ran = 0
     for command in commands(page):
         words = shlex.split(command)
@@ -77,12 +98,33 @@ def test_commands_of_a_page_run_in_order(page, tmp_path, monkeypatch, capfd):
             words[1] = str(ROOT / "properties" / "test_quadratic_growth.py")
             tests = [sys.executable, "-m", "pytest", *words[1:], "-n", "0", "-q"]
             subprocess.run(tests, check=True, cwd=tmp_path, timeout=300, env=os.environ | variables)
+        elif words[0] == "dask":
+            services.enter_context(running_service(words, tmp_path))
         else:
             assert words[0] == "villani-verify"
             assert not variables
             assert main(stand_in(words[1:])) == 0, capfd.readouterr().err
         ran += 1
     assert ran or not blocks(page, "sh")
+
+
+@contextlib.contextmanager
+def running_service(words: list[str], directory: Path) -> Iterator[None]:
+    """A scheduler or workers of Dask, that run until the page ends."""
+    pytest.importorskip("distributed", reason="workers of a cluster need Dask")
+    file = directory / words[words.index("--scheduler-file") + 1]
+    ports = ["--port", "0", "--no-dashboard"] if words[1] == "scheduler" else ["--no-dashboard"]
+    process = subprocess.Popen([sys.executable, "-m", *words, *ports], cwd=directory, stderr=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 60
+        while not file.exists():
+            assert process.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
 
 
 def stand_in(words: list[str]) -> list[str]:
@@ -98,7 +140,9 @@ def test_the_commands_page_names_all_commands_and_no_option_that_is_not_there():
     page = (ROOT / "docs" / "command-line.md").read_text()
     known = get_command(app).commands
     assert set(re.findall(r"villani-verify ([a-z]+(?:-[a-z]+)*)", page)) == set(known)
-    options = {option for command in known.values() for p in command.params for option in p.opts}
+    groups = [command.commands.values() for command in known.values() if hasattr(command, "commands")]
+    everything = [*known.values(), *(command for group in groups for command in group)]
+    options = {option for command in everything for p in command.params for option in p.opts}
     assert set(re.findall(r"--[a-z][a-z-]*", page)) <= options | {"--help"}
 
 

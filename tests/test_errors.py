@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from villani_verify import errors
-from villani_verify.errors import LandscapeError, VillaniError, one_line
+from villani_verify.errors import LandscapeError, VillaniError, one_line, visible
 
 CLASSES = [errors.RequestError, errors.TextError, errors.ModelError, LandscapeError, errors.DeviceError, errors.OutputError]
 
@@ -32,3 +32,8 @@ def test_one_line_of_an_error_without_a_message_is_its_class() -> None:
 @pytest.mark.parametrize(("length", "shown"), [(20, "a" * 20), (21, "a" * 19 + "…")])
 def test_one_line_is_cut_at_the_limit(length: int, shown: str) -> None:
     assert one_line(ValueError("a" * length), limit=20) == shown
+
+
+def test_a_message_does_not_steer_the_terminal_and_can_be_written():
+    assert one_line(ValueError("a\x1b]0;b\x07 c\x85d \ud800 θ")) == "a\\x1b]0;b\\x07 c d \\ud800 θ"
+    assert visible("a\n\tb") == "a\n\tb"

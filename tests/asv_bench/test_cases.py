@@ -11,7 +11,7 @@ import pytest
 import torch
 
 Bench = Callable[[str], ModuleType]
-TOPICS = ("hutchinson", "estimates", "verification", "startup", "scaling")
+TOPICS = ("hutchinson", "estimates", "verification", "startup", "scaling", "campaigns")
 
 
 def test_what_the_machine_lacks_is_skipped(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +59,7 @@ def test_every_benchmark_has_a_unit_and_names_for_its_parameters(bench: Bench, t
         assert tracked
         for name in tracked:
             assert getattr(owner, name).unit in {
-                "seconds", "bytes", "forward passes", "derivatives", "exponent", "seconds × relative error²"
+                "seconds", "bytes", "forward passes", "derivatives", "exponent", "seconds × relative error²", "share"
             }  # fmt: skip
 
 
