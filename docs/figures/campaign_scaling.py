@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 # Seconds of the coordinator for a unit, measured with units that do nothing (asv_bench/benchmarks/campaigns.py).
-OVERHEAD = {"processes": 0.0005, "Dask": 0.004}
+OVERHEAD = {"processes": 0.00033, "Dask": 0.0034}
 UNIT_SECONDS = (0.1, 1.0, 10.0)
 WORKERS = (1, 3, 10, 30, 100, 300, 1000)
 
