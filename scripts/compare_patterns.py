@@ -7,7 +7,7 @@ import math
 import statistics
 import time
 
-from villani_verify.cli.allocator import keep_freed_memory
+from villani_verify.allocator import keep_freed_memory
 from villani_verify.curvature import probe_signs
 from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
 from villani_verify.landscapes.request import LandscapeRequest

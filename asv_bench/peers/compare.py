@@ -17,7 +17,7 @@ from contenders import CONTENDERS, SEED
 from subject import about, add_arguments, load
 from torch.utils.flop_counter import FlopCounterMode
 
-from villani_verify.cli.allocator import keep_freed_memory
+from villani_verify.allocator import keep_freed_memory
 from villani_verify.environment import peak_memory_bytes
 from villani_verify.files import write_whole
 

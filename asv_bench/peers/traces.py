@@ -21,7 +21,7 @@ from typing import Any
 from routines import ROUTINES
 from subject import about, add_arguments, load
 
-from villani_verify.cli.allocator import keep_freed_memory
+from villani_verify.allocator import keep_freed_memory
 from villani_verify.curvature.engine import engine_for
 from villani_verify.estimation.hutchinson import laplacian_estimate
 from villani_verify.files import write_whole

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from villani_verify import __version__
-from villani_verify.cli.allocator import keep_freed_memory
+from villani_verify.allocator import keep_freed_memory
 from villani_verify.cli.campaign import campaign
 from villani_verify.cli.constants import constants
 from villani_verify.cli.doctor import doctor

@@ -8,7 +8,7 @@ import pytest
 _FAULTS = """
 import resource, sys
 import numpy as np
-from villani_verify.cli.allocator import keep_freed_memory
+from villani_verify.allocator import keep_freed_memory
 if {keep}:
     assert keep_freed_memory()
 np.ones(1 << 24)
