@@ -31,7 +31,7 @@ def test_memory_is_mapped_once() -> None:
 
 
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    from villani_verify.cli import allocator
+    from villani_verify import allocator
 
     def missing(name: str) -> None:
         raise OSError(f"no {name}")
