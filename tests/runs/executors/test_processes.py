@@ -122,9 +122,35 @@ if __name__ == "__main__":
     hanging = pool.executor.submit(time.sleep, 600)
     {close}
 """
-    root = str(Path(module.__file__).parents[3])
     for close in ("pool.close()", "pass"):
-        done = subprocess.run(
-            [sys.executable, "-c", program.replace("{close}", close)], cwd=root, capture_output=True, text=True, timeout=120
-        )
-        assert (done.returncode, done.stdout, done.stderr) == (0, "31\n", "")
+        assert ended(program.replace("{close}", close)) == (0, "31\n", "")
+
+
+def test_an_end_while_a_process_starts_leaves_none_half_told_what_to_be() -> None:
+    program = """
+import threading, time
+from multiprocessing import util
+from villani_verify.runs.executors import pool_of
+
+spawn, spawned = util.spawnv_passfds, threading.Event()
+
+def slowly(*arguments):
+    process = spawn(*arguments)
+    spawned.set()
+    time.sleep(0.5)
+    return process
+
+if __name__ == "__main__":
+    pool = pool_of("processes:1")
+    util.spawnv_passfds = slowly
+    pool.executor.submit(pow, 2, 5)
+    spawned.wait()
+"""
+    assert ended(program) == (0, "", "")
+
+
+def ended(program: str) -> tuple[int, str, str]:
+    """Return the exit code of a program and what it printed."""
+    root = str(Path(module.__file__).parents[3])
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=120)
+    return done.returncode, done.stdout, done.stderr

@@ -41,7 +41,9 @@ class Site:
 
     def order(self, **orders: Any) -> None:
         """Say what units do, as `faulty.compute` reads it."""
-        self.orders_file.write_text(json.dumps(orders), encoding="utf-8")
+        new = self.orders_file.with_suffix(".new")
+        new.write_text(json.dumps(orders), encoding="utf-8")
+        new.replace(self.orders_file)  # a unit may be reading them
 
     def arguments(self, *more: str) -> list[str]:
         """Return the arguments of the command that begins the campaign, or goes on with it."""

@@ -7,6 +7,7 @@ those that are forked after threads or CUDA were started can hang.
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import pickle
@@ -47,6 +48,7 @@ class ProcessExecutor(Executor):
         self._threads = [threading.Thread(target=self._feed, args=(slot,), daemon=True) for slot in self._slots]
         for thread in self._threads:
             thread.start()
+        atexit.register(self._stop)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Return the future of a call; it ends in WorkerLostError if its process does, or takes too long.
@@ -72,13 +74,22 @@ class ProcessExecutor(Executor):
                 entry = self._calls.get()
                 if entry is not None:
                     entry[0].cancel()
-            for slot in self._slots:
-                slot.kill()
+            self._stop()
         for _ in self._threads:
             self._calls.put(None)
         if wait:
             for thread in self._threads:
                 thread.join(_PATIENCE if cancel_futures else None)
+            atexit.unregister(self._stop)
+
+    def _stop(self) -> None:
+        """End the processes, and start no more.
+
+        At this process's end too, while its threads still run: one that ceased to run between starting a process and telling it
+        what to be would leave it to complain of that.
+        """
+        for slot in self._slots:
+            slot.kill()
 
     def _feed(self, slot: _Slot) -> None:
         """Give calls to one process, as long as there are some."""
