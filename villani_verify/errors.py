@@ -58,6 +58,14 @@ def visible(text: str) -> str:
     return text.translate(_CONTROLS)
 
 
+def shown(value: object) -> str:
+    """Return what was given as Python writes it, on one line of at most 80 characters."""
+    try:
+        return one_line(ValueError(repr(value)), 80)
+    except ValueError:  # of more digits than Python writes
+        return "a number of thousands of digits"
+
+
 def one_line(error: BaseException, limit: int = 300) -> str:
     """Return the message of `error` on one line of at most `limit` characters."""
     text = visible(" ".join(str(error).split())) or type(error).__name__

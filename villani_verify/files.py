@@ -7,6 +7,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from villani_verify.errors import OutputError
+
 
 def is_special(path: Path) -> bool:
     """Say whether the path is a pipe or a device, which must not be replaced by a file."""
@@ -36,3 +38,20 @@ def write_whole(path: Path, content: str | bytes) -> None:
         with contextlib.suppress(OSError):
             os.unlink(name)
         raise
+
+
+def write_file(content: str | bytes, target: str | Path, what: str) -> None:
+    """Write to a path, whole or not at all.
+
+    Args:
+        content: bytes, or text that is written as UTF-8.
+        target: the path.
+        what: what to call the file in an error.
+
+    Raises:
+        OutputError: if it cannot be written; an older file is then still whole.
+    """
+    try:
+        write_whole(Path(target), content)
+    except OSError as e:
+        raise OutputError(f"{what} {str(target)!r}: it cannot be written ({e.strerror}); give another path") from e

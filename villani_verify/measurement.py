@@ -20,6 +20,8 @@ from villani_verify.verification import check_temperatures, strict_json
 
 EXACT_DIMENSION = 2000
 """Up to this dimension the Laplacian is computed exactly, unless a number of probes is asked for."""
+NUM_PROBES = 16
+"""For each point above that dimension, unless another number is asked for."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def psi(
                     place,
                     engine=chosen,
                     seed=derive_seed(seed, "psi", i),
-                    num_probes=num_probes or 16,
+                    num_probes=num_probes or NUM_PROBES,
                     exact_dimension=0 if sampled else EXACT_DIMENSION,
                     target_relative_error=target_relative_error,
                     method=method,

@@ -8,11 +8,12 @@ from typing import Any
 
 from fuzz.place import place
 from fuzz.target import attempt
-from villani_verify.runs.campaign import SETTINGS, open_directory, salvage
+from villani_verify.runs.campaign import SETTINGS, open_directory
 from villani_verify.runs.campaign import place as placed
+from villani_verify.runs.export import export
 from villani_verify.runs.plan import plan_from, settings_of, units_of
+from villani_verify.runs.salvage import salvage
 from villani_verify.runs.store import FILE, Result, Store
-from villani_verify.runs.tables import export
 from villani_verify.runs.unit import Unit, canonical
 
 _PLAN = {

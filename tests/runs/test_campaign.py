@@ -23,9 +23,10 @@ from villani_verify.runs.campaign import (
     units_from,
 )
 from villani_verify.runs.coordinator import Computing
+from villani_verify.runs.damage import DamagedStoreError
 from villani_verify.runs.executors import pool_of
 from villani_verify.runs.plan import Plan, settings_of
-from villani_verify.runs.store import FILE, DamagedStoreError
+from villani_verify.runs.store import FILE
 from villani_verify.runs.unit import canonical
 
 

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from tests.runs.stores import EXPECTED, SETTINGS, UNITS, begun, contents, filled, killed, result_of
 from villani_verify.errors import VillaniError
 from villani_verify.runs.campaign import SETTINGS as SETTINGS_FILE
-from villani_verify.runs.campaign import begin, open_directory, salvage, whole_results
-from villani_verify.runs.store import FILE, DamagedStoreError, Store
+from villani_verify.runs.campaign import begin, open_directory
+from villani_verify.runs.damage import DamagedStoreError
+from villani_verify.runs.salvage import salvage, whole_results
+from villani_verify.runs.store import FILE, Store
 
 MEMORY = Path("/dev/shm")
 HALF = range(0, 20, 2)
@@ -201,7 +203,7 @@ def test_nothing_is_salvaged_without_whole_settings_or_with_other_code(
                 salvage(directory)
             assert "\n" not in str(e.value)
         settings_file.write_text(whole, encoding="utf-8")
-        monkeypatch.setattr("villani_verify.runs.campaign.mathematics", lambda: "f" * 32)
+        monkeypatch.setattr("villani_verify.runs.salvage.mathematics", lambda: "f" * 32)
         with pytest.raises(VillaniError, match="other mathematics made it"):
             salvage(directory)
         (directory / FILE).unlink()

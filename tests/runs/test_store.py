@@ -16,7 +16,8 @@ from tests.runs.stores import EXPECTED, SETTINGS, UNITS, begun, contents, filled
 from villani_verify.errors import OutputError, RequestError
 from villani_verify.runs import store as module
 from villani_verify.runs.campaign import merge
-from villani_verify.runs.store import FILE, Counts, DamagedStoreError, Store
+from villani_verify.runs.damage import DamagedStoreError
+from villani_verify.runs.store import FILE, Counts, Store
 from villani_verify.runs.unit import canonical
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from villani_verify.errors import RequestError
 from villani_verify.runs import worker
@@ -87,3 +88,16 @@ def test_what_a_process_imports_to_be_a_worker_is_little() -> None:
     program = "import sys; import villani_verify.runs.executors.processes as p; sys.exit('torch' in sys.modules)"
     root = str(Path(worker.__file__).parents[2])
     assert subprocess.run([sys.executable, "-c", program], cwd=root).returncode == 0
+
+
+def test_a_unit_has_the_threads_of_its_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The last bits of a result may depend on their number.
+    monkeypatch.setattr("villani_verify.runs.landscapes.load", lambda name, directory, device: None)
+    monkeypatch.setitem(KINDS, "trivial", lambda landscape, parameters: torch.get_num_threads())
+    before = torch.get_num_threads()
+    try:
+        for threads in (2, 1, 3):
+            unit = Unit("trivial", "f" * 32, {}).text
+            assert compute(Task(7, unit, "nowhere", threads=threads)).value == threads
+    finally:
+        torch.set_num_threads(before)

@@ -104,13 +104,15 @@ def _part(text: str | None) -> tuple[int, int]:
 
 def _report(store: Store, out: Path) -> int:
     """Write tables and page, say how it stands, and return the exit status."""
+    from villani_verify.files import write_file
     from villani_verify.report.campaign import campaign_page
-    from villani_verify.runs.tables import as_expected, tables_of, write_output, write_tables
+    from villani_verify.runs.export import write_tables
+    from villani_verify.runs.tables import as_expected, tables_of
 
     counts = store.counts()
     tables = tables_of(store.settings, store.results())
     write_tables(tables, out)
-    write_output(out / _PAGE, campaign_page(store, tables))
+    write_file(campaign_page(store, tables), out / _PAGE, "file")
     verdicts = tables["verdicts"]
     wrong = [v for v in verdicts if not as_expected(v)]
     print_lines(f"{counts.finished:,} of {counts.units:,} units finished, {counts.failed:,} failed.")

@@ -54,10 +54,9 @@ def check_options(executor: str, unit_seconds: float | None) -> None:
 
 @contextmanager
 def opened(executor: str, unit_seconds: float | None) -> Iterator[Pool]:
-    """Open the pool that was asked for, and let it go at the end."""
+    """Open the pool that was asked for by options that were checked, and let it go at the end."""
     from villani_verify.runs.executors import pool_of
 
-    check_options(executor, unit_seconds)
     pool = pool_of(executor, seconds=unit_seconds)
     try:
         yield pool

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from villani_verify.errors import OutputError, RequestError
-from villani_verify.files import is_special, write_whole
+from villani_verify.files import is_special, write_file
 
 STANDARD_OUTPUT = "-"
 
@@ -61,18 +61,6 @@ def write_json(data: Mapping[str, Any], target: str) -> None:
         sys.stdout.write(text)
         return
     write_file(text, target, "JSON file")
-
-
-def write_file(text: str, target: str, what: str) -> None:
-    """Write text to a path, whole or not at all.
-
-    Raises:
-        OutputError: if it cannot be written; an older file is then still whole.
-    """
-    try:
-        write_whole(Path(target), text)
-    except OSError as e:
-        raise OutputError(f"{what} {target!r}: it cannot be written ({e.strerror}); give another path") from e
 
 
 @contextlib.contextmanager

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from villani_verify.cli.output import check_file_target, check_json_target, write_file, write_json
+from villani_verify.cli.output import check_file_target, check_json_target, write_json
+from villani_verify.files import write_file
 
 _COLUMNS = ("λ", "σ", "KL", "KL/n", "loss of Q", "held out", "Maurer–Seeger", "Catoni", "McAllester")
 

@@ -64,7 +64,7 @@ def export_run(
 ) -> int:
     """Write a table of a campaign to a file: points with intervals, verdicts, or all units with their raw results."""
     from villani_verify.runs.campaign import open_directory
-    from villani_verify.runs.tables import export
+    from villani_verify.runs.export import export
 
     with open_directory(directory) as store:
         rows = export(store, table, to)
@@ -88,7 +88,7 @@ def merge_runs(
 @runs_app.command("salvage")
 def salvage_run(directory: _Directory) -> int:
     """Make a new store of every result that is whole in a damaged one, which is kept under another name."""
-    from villani_verify.runs.campaign import salvage
+    from villani_verify.runs.salvage import salvage
 
     saved = salvage(directory)
     print_lines(

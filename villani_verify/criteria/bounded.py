@@ -15,13 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from villani_verify.estimation.growth import GrowthFit, fit_growth
+from villani_verify.estimation.growth import SMALLEST, GrowthFit, fit_growth
 from villani_verify.estimation.psi import PointMeasurement
 
 LARGEST_BOUNDED_EXPONENT = 0.25
 # The interval of the exponent must at least exclude linear growth.
 _LARGEST_UPPER_EXPONENT = 1.0
-_SMALLEST = 1e-300
 # Exponent of ‖∇F‖² from which on it grows like the decay's part of it, whose exponent is 2.
 _RULED_BY_DECAY = 1.5
 _DECADE = 9.99
@@ -61,7 +60,7 @@ def upper_critical_temperatures(points: Sequence[PointMeasurement], level: float
 
 def growth_of(points: Sequence[PointMeasurement], values: Sequence[float]) -> GrowthFit | None:
     """Fit the growth exponent of `values` over the points' radii; zeros count as the smallest number."""
-    return fit_growth([[(p.radius, max(v, _SMALLEST)) for p, v in zip(points, values, strict=True)]])
+    return fit_growth([[(p.radius, max(v, SMALLEST)) for p, v in zip(points, values, strict=True)]])
 
 
 def bounded_family(points: Sequence[PointMeasurement], temperatures: Sequence[float], level: float) -> BoundedFamily | None:
@@ -91,7 +90,7 @@ def _by_temperature(last: list[PointMeasurement], temperatures: Sequence[float],
         return None
     # As for growing: a fall slower than r^−0.25 cannot be told from a constant there.
     falling = fit.interval(level)[1] < -LARGEST_BOUNDED_EXPONENT and not _decay_is_to_come(last)
-    return BoundedFamily("temperature", min(hot) if hot else max(2 * bound, _SMALLEST), falling, bound, fit)
+    return BoundedFamily("temperature", min(hot) if hot else max(2 * bound, SMALLEST), falling, bound, fit)
 
 
 def _decay_is_to_come(last: list[PointMeasurement]) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from villani_verify.criteria.result import Cost
-from villani_verify.estimation.growth import GrowthFit, fit_growth
+from villani_verify.estimation.growth import SMALLEST, GrowthFit, fit_growth
 from villani_verify.landscape import Landscape
 from villani_verify.points import Point, norm
 from villani_verify.search.draw import WHOLE_HESSIAN_DIMENSION
@@ -17,7 +17,6 @@ from villani_verify.search.families import Family, Ray
 POINTS_PER_DECADE = 4
 # An exponent whose interval ends below this is not 2; the gap absorbs lower-order terms at finite radius.
 QUADRATIC = 1.98
-_SMALLEST = 1e-300
 # A ray stays in some tensors if all but a millionth of its squared length is there.
 _INSIDE = 1 - 1e-6
 _SHOWN = 3
@@ -50,7 +49,7 @@ class Profile:
         """Fit the growth exponent of F over the outer half of the decades of radius, one decade at least."""
         # By the parameters: a ray may pass the origin, where the radius says nothing about the scale.
         reach = max(10.0, math.sqrt(self.parameters[-1] / self.parameters[0])) * 1.001
-        last = [(r, max(v, _SMALLEST)) for r, v in zip(self.radii, self.values, strict=True) if r >= self.radii[-1] / reach]
+        last = [(r, max(v, SMALLEST)) for r, v in zip(self.radii, self.values, strict=True) if r >= self.radii[-1] / reach]
         return fit_growth([last])
 
 

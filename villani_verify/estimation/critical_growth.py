@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from villani_verify.estimation.growth import GrowthFit, fit_noisy_growth
+from villani_verify.estimation.growth import SMALLEST, GrowthFit, fit_noisy_growth
 from villani_verify.estimation.psi import PointMeasurement
-
-_SMALLEST = 1e-300
 
 
 def critical_temperature_growth(rays: Sequence[Sequence[PointMeasurement]]) -> GrowthFit | None:
@@ -16,7 +14,7 @@ def critical_temperature_growth(rays: Sequence[Sequence[PointMeasurement]]) -> G
     log s* = log‖∇F‖² − log ΔF, of which only the last has an error: sample x_k moves it by −(x_k − x̄)/ΔF to first order.
     Points of a ray may share their probes; different rays may not.
     """
-    return fit_noisy_growth([[(p.radius, max(p.critical_temperature, _SMALLEST), _influences(p)) for p in ray] for ray in rays])
+    return fit_noisy_growth([[(p.radius, max(p.critical_temperature, SMALLEST), _influences(p)) for p in ray] for ray in rays])
 
 
 def _influences(p: PointMeasurement) -> list[float]:

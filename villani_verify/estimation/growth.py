@@ -10,6 +10,9 @@ from statistics import median
 from villani_verify.estimation.estimate import Interval
 from villani_verify.estimation.student_t import student_t_quantile
 
+SMALLEST = 1e-300
+"""What a value of zero counts as, which has no logarithm."""
+
 
 @dataclass(frozen=True)
 class GrowthFit:

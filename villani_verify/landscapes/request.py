@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from villani_verify.errors import DeviceError, LandscapeError, RequestError, VillaniError, one_line
+from villani_verify.errors import DeviceError, LandscapeError, RequestError, VillaniError, one_line, shown
 from villani_verify.landscape import Landscape
 
 DEFAULT_LANDSCAPE = "gpt-neo-small"
@@ -89,7 +89,7 @@ class LandscapeRequest:
             if isinstance(value, int):
                 fits = fits and abs(value) < 1 << 63
             if not fits and not (value is None and f.default is None):
-                raise RequestError(f"request: {f.name} is {_shown(value)}, of the wrong type; give the request of a results file")
+                raise RequestError(f"request: {f.name} is {shown(value)}, of the wrong type; give the request of a results file")
         return request
 
     def load(self) -> Landscape:
@@ -216,13 +216,6 @@ class LandscapeRequest:
             decay = landscape.decay if self.weight_decay is None else self.weight_decay
             return replace(landscape.with_decay(decay, self.no_decay), expected={})
         return landscape
-
-
-def _shown(value: object) -> str:
-    try:
-        return one_line(ValueError(repr(value)), 80)
-    except ValueError:  # of more digits than Python writes
-        return "a number of thousands of digits"
 
 
 def device_of(name: str) -> torch.device:

@@ -15,7 +15,8 @@ from villani_verify.runs.executors import Pool
 from villani_verify.runs.executors.serial import SerialExecutor
 from villani_verify.runs.live import Live
 from villani_verify.runs.store import Result, Store
-from villani_verify.runs.time_left import TimeLeft, first_of_each
+from villani_verify.runs.time_left import TimeLeft, first_of_each, in_words
+from villani_verify.runs.unit import Unit
 from villani_verify.runs.worker import Answer, Task, compute
 
 _LOOK = 0.2  # seconds between looks at a request to stop
@@ -105,7 +106,7 @@ class _Loop:
     live: Live
     show: Show
     outcome: Outcome = field(default_factory=Outcome)
-    running: dict[Future[Answer], int] = field(default_factory=dict)
+    running: dict[Future[Answer], tuple[int, Unit]] = field(default_factory=dict)
     attempts: Counter[int] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -141,9 +142,8 @@ class _Loop:
         most = self._most()
         while self.waiting and len(self.running) < most:
             number = self.waiting.popleft()
-            task = Task(
-                number, self.store.unit(number).text, str(self.store.path.parent), self.computing.device, self.computing.threads
-            )
+            unit = self.store.unit(number)
+            task = Task(number, unit.text, str(self.store.path.parent), self.computing.device, self.computing.threads)
             try:
                 future = self.pool.executor.submit(compute, task)
             except VillaniError:
@@ -153,7 +153,7 @@ class _Loop:
                     f"executor: it takes no more units ({type(e).__name__}: {one_line(e, 120)}); what was finished is kept: see to "
                     "its workers, and use --resume"
                 ) from e
-            self.running[future] = number
+            self.running[future] = number, unit
 
     def _most(self) -> int:
         """Return how many units may be handed out at the same time."""
@@ -164,11 +164,11 @@ class _Loop:
         return self.pool.workers * min(_MOST_AHEAD, max(_LEAST_AHEAD, ahead))
 
     def _take(self, future: Future[Answer]) -> None:
-        self._keep(future, self.running[future])
+        self._keep(future, *self.running[future])
         # Only now: a request to stop that came in between finds it again.
         del self.running[future]
 
-    def _keep(self, future: Future[Answer], number: int) -> None:
+    def _keep(self, future: Future[Answer], number: int, unit: Unit) -> None:
         self.attempts[number] += 1
         try:
             answer = future.result()
@@ -182,7 +182,7 @@ class _Loop:
         if answer.error is not None:
             self._failed(answer)
             return
-        result = Result(number, self.store.unit(number), answer.value, answer.seconds, answer.worker, answer.notes)
+        result = Result(number, unit, answer.value, answer.seconds, answer.worker, answer.notes)
         try:
             self.outcome.computed += self.store.record(result)
         except (TypeError, ValueError) as e:
@@ -194,7 +194,6 @@ class _Loop:
         number, sentence = answer.number, str(answer.error)
         tries = self.attempts[number]
         final = answer.final or tries >= self.computing.attempts
-        sentence = sentence.encode("utf-8", "backslashreplace").decode()  # as of a file's name that is no text
         trace = {"traceback": answer.trace} if answer.trace else {}
         self.live.log("failed" if final else "tried", unit=number, attempt=tries, why=sentence, **trace)
         if final:
@@ -210,23 +209,3 @@ class _Loop:
         failed = f", {self.outcome.failed} failed" if self.outcome.failed else ""
         self.show(f"units{failed}, {in_words(left)}", done, self.before.units)
         self.live.summarise(self.before, self.outcome.computed, left, failed=self.outcome.failed)
-
-
-def in_words(left: tuple[float, float] | None) -> str:
-    """Return how long the work still takes, as a person says it."""
-    if left is None:
-        return "time left not known yet"
-    return f"{span_in_words(*left)} left"
-
-
-def span_in_words(least: float, most: float) -> str:
-    """Return a range of seconds as a person says it, such as "3 min to 8 min"."""
-    low, high = _rounded(least), _rounded(most)
-    return low if low == high else f"{low} to {high}"
-
-
-def _rounded(seconds: float) -> str:
-    for size, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= 1.5 * size:
-            return f"{seconds / size:.0f} {name}"
-    return f"{seconds:.0f} s"

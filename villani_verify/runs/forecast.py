@@ -9,9 +9,9 @@ from collections import Counter
 from pathlib import Path
 
 from villani_verify.errors import one_line
-from villani_verify.runs.coordinator import span_in_words
 from villani_verify.runs.executors import Pool, check_executor, pool_of
 from villani_verify.runs.plan import Plan, settings_of, units_of
+from villani_verify.runs.time_left import span_in_words
 from villani_verify.runs.unit import Unit
 from villani_verify.runs.worker import Answer, Task, compute
 

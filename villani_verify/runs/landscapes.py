@@ -99,26 +99,26 @@ def _load(name: str, folder: Path, device: str) -> Landscape:
         raise RequestError(
             f"{where}: its request makes another landscape here ({found[:8]}); give workers the same files, text and versions"
         )
-    return _mapped(built, folder / f"{name}.safetensors", where).to(device=device)
+    return _mapped(built, name, folder, where).to(device=device)
 
 
-def _mapped(landscape: Landscape, path: Path, where: str) -> Landscape:
+def _mapped(landscape: Landscape, name: str, folder: Path, where: str) -> Landscape:
     """Return the landscape with its tensors mapped from the file, from which pages are read as they are needed."""
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(folder / f"{name}.safetensors", framework="pt") as file:
             names = set(file.keys())
             initial: Point = landscape.initial
             if not isinstance(initial, StoredPoint):
-                initial = {n: file.get_tensor(f"initial {n}") for n in initial}
+                initial = {tensor: file.get_tensor(f"initial {tensor}") for tensor in initial}
             batches = tuple(file.get_tensor(f"batch {i}") if f"batch {i}" in names else b for i, b in enumerate(landscape.batches))
     except (OSError, SafetensorError) as e:
         raise RequestError(
             f"{where}: its tensors cannot be read ({one_line(e, 120)}); use --resume, which writes them again"
         ) from e
     mapped = replace(landscape, initial=initial, batches=batches)  # type: ignore[arg-type]
-    if loss_digest(mapped) != loss_digest(landscape):
+    if loss_digest(mapped) != name:
         raise RequestError(f"{where}: its tensors are not those it is named by; remove that folder, and use --resume")
     return mapped
 

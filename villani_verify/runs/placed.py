@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -38,6 +39,19 @@ class Placed:
         """Whether its parameters stay in their files, so that units stream them."""
         return bool(self.request.get("stored"))
 
+    @property
+    def decay_laplacian(self) -> float:
+        """The Laplacian Σ_t λ_t d_t of the decay term."""
+        return math.fsum(self.decay[name] * size for name, size in self.sizes.items())
+
+    def decay_value(self, squares: Mapping[str, float]) -> float:
+        """Return ½ Σ_t λ_t ‖θ_t‖².
+
+        Args:
+            squares: ‖θ_t‖² of each tensor.
+        """
+        return 0.5 * math.fsum(self.decay[name] * square for name, square in squares.items())
+
     @classmethod
     def of(cls, landscape: Landscape, digest: str) -> Placed:
         """Describe a landscape."""
@@ -51,10 +65,18 @@ class Placed:
 
 
 def criterion_unit(
-    landscape: Placed, name: str, *, budget: str, seed: int, engine: str, temperatures: Sequence[float], expect: Mapping[str, str]
+    landscape: Placed,
+    name: str,
+    *,
+    budget: str,
+    seed: int,
+    engine: str,
+    temperatures: Sequence[float],
+    expect: Mapping[str, str],
+    gradient: bool,
 ) -> Unit:
-    """Return the unit of one criterion on a placed landscape."""
+    """Return the unit of one criterion on a placed landscape; of several that make a verification one checks the gradient."""
     return Unit("criterion", landscape.digest, {
         "criterion": name, "request": landscape.request, "weight_decay": landscape.decay, "budget": budget, "seed": seed,
-        "engine": engine, "temperatures": list(temperatures), "expect": dict(expect),
+        "engine": engine, "temperatures": list(temperatures), "expect": dict(expect), "gradient": gradient,
     })  # fmt: skip

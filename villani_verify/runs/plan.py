@@ -13,16 +13,14 @@ from typing import Any
 from villani_verify.criteria import CRITERION_NAMES
 from villani_verify.criteria.budget import budget_for
 from villani_verify.curvature.engine import engine_for
-from villani_verify.errors import RequestError, one_line
+from villani_verify.errors import RequestError, one_line, shown
 from villani_verify.landscapes.request import LandscapeRequest
+from villani_verify.measurement import EXACT_DIMENSION, NUM_PROBES
 from villani_verify.runs.placed import Placed, criterion_unit
 from villani_verify.runs.unit import Unit
 from villani_verify.search.scan import log_spaced
 from villani_verify.verification import check_criterion, check_temperatures
 
-EXACT_DIMENSION = 2000
-"""Up to this dimension the Laplacian is exact, unless a number of probes is asked for."""
-_PROBES = 16
 _MOST_UNITS = 10_000_000
 # Those whose rays depend on neither weight decay nor a gradient, so that a grid of weight decays shares its probes.
 DIRECTIONS = ("isotropic", "sign", "sparse")
@@ -82,7 +80,7 @@ class Plan:
                 raise _wrong("directions", kind, f"is none of {', '.join(DIRECTIONS)}")
         for what, count, least in (
             ("rays", self.rays, 0), ("probes_per_unit", self.probes_per_unit, 1), ("threads", self.threads, 1),
-            ("probes", _PROBES if self.probes is None else self.probes, 2),
+            ("probes", NUM_PROBES if self.probes is None else self.probes, 2),
         ):  # fmt: skip
             if count < least:
                 raise _wrong(what, count, f"is not at least {least}")
@@ -116,12 +114,12 @@ class Plan:
         """Return an upper bound of the number of units."""
         points = len(self.directions) * self.rays * len(self.radii)
         verified = len(self.criteria) * len(self.seeds) * max(1, len(self.weight_decay))
-        ranges = -(-(self.probes or _PROBES) // self.probes_per_unit)
+        ranges = -(-(self.probes or NUM_PROBES) // self.probes_per_unit)
         return len(self.landscape) * (points * (1 + ranges) + verified)
 
     def ranges(self) -> Iterator[tuple[int, int]]:
         """Iterate over (first, count) of the ranges of probes."""
-        total = self.probes or _PROBES
+        total = self.probes or NUM_PROBES
         for first in range(0, total, self.probes_per_unit):
             yield first, min(self.probes_per_unit, total - first)
 
@@ -168,7 +166,7 @@ def units_of(settings: Mapping[str, Any]) -> Iterator[Unit]:
                 if name in plan.criteria:
                     yield criterion_unit(
                         landscape, name, budget=plan.budget, seed=seed, engine=plan.engine, temperatures=plan.temperature,
-                        expect=landscape.expected,
+                        expect=landscape.expected, gradient=False,
                     )  # fmt: skip
 
 
@@ -223,15 +221,7 @@ def plan_from(values: Mapping[str, Any]) -> Plan:
 
 
 def _wrong(name: str, value: object, why: str) -> RequestError:
-    return RequestError(f"campaign: {name} {_shown(value)} {why}; mend it")
-
-
-def _shown(value: object) -> str:
-    try:
-        text = repr(value)
-    except ValueError:  # a number of more digits than Python writes
-        text = "a number of thousands of digits"
-    return text if len(text) <= 80 else text[:79] + "…"
+    return RequestError(f"campaign: {name} {shown(value)} {why}; mend it")
 
 
 def _number(name: str, value: Any) -> float:

@@ -9,7 +9,6 @@ each unit one over itself and its number, and the rest one that knows how many u
 from __future__ import annotations
 
 import contextlib
-import shlex
 import sqlite3
 import zlib
 from array import array
@@ -19,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from villani_verify import __version__
-from villani_verify.errors import OutputError, RequestError, one_line
+from villani_verify.errors import OutputError, RequestError
+from villani_verify.runs.damage import UNREADABLE, damaged, of_the_machine, unreadable
 from villani_verify.runs.unit import Unit, canonical, digest, digest_of, mathematics, parsed
 
 SCHEMA_VERSION = 1
@@ -51,10 +51,6 @@ _STATEMENTS = frozenset(statement.strip() for statement in _TABLES.split(";") if
 
 
 _WRITE_AHEAD = b"\x02\x02"  # versions for writing and reading, in bytes 18 and 19 of a file in write-ahead mode
-
-
-class DamagedStoreError(RequestError):
-    """The file is no whole store; what can be read of it can be salvaged."""
 
 
 @dataclass(frozen=True)
@@ -168,8 +164,8 @@ class Store:
         except BaseException as e:
             if connection is not None:
                 connection.close()
-            if isinstance(e, _UNREADABLE):
-                raise _unreadable(path, e) from e
+            if isinstance(e, UNREADABLE):
+                raise unreadable(path, e) from e
             raise
 
     def close(self) -> None:
@@ -367,8 +363,8 @@ class Store:
     def _read(self) -> Iterator[None]:
         try:
             yield
-        except _UNREADABLE as e:
-            raise _unreadable(self.path, e) from e
+        except UNREADABLE as e:
+            raise unreadable(self.path, e) from e
 
 
 @contextlib.contextmanager
@@ -376,8 +372,8 @@ def _written(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as e:
-        if isinstance(e, sqlite3.Error) and not _of_the_machine(e):
-            raise _damaged(path, e) from e
+        if isinstance(e, sqlite3.Error) and not of_the_machine(e):
+            raise damaged(path, e) from e
         why = (e.strerror if isinstance(e, OSError) else None) or e
         raise OutputError(
             f"store {str(path)!r}: it cannot be written ({why}); what was kept before is whole: make room or mend the rights, and "
@@ -393,36 +389,9 @@ def checksum_of(number: int, *texts: str) -> int:
     return found
 
 
-# What reading a damaged file raises: from SQLite, or where something is missing or of another type than it was.
-_UNREADABLE = (sqlite3.Error, AttributeError, KeyError, OverflowError, TypeError, ValueError)
-_MACHINE = {
-    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY,
-}  # fmt: skip
-
-
-def _of_the_machine(error: Exception) -> bool:
-    """Say whether the machine is to blame, not the file; SQLite's codes have more bits that say more."""
-    code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in _MACHINE and code != sqlite3.SQLITE_IOERR_SHORT_READ
-
-
-def _unreadable(path: Path, error: Exception) -> RequestError:
-    if _of_the_machine(error):
-        return RequestError(f"store {str(path)!r}: it cannot be read ({error}); look at its rights and at the disk")
-    return _damaged(path, error)
-
-
 def _statements(connection: sqlite3.Connection) -> frozenset[str]:
     """Return what made the tables, views and triggers of a file; any but ours would be a program of whoever made it."""
     return frozenset(sql for (sql,) in connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"))
-
-
-def _damaged(path: Path, error: Exception) -> DamagedStoreError:
-    return DamagedStoreError(
-        f"store {str(path)!r}: it is damaged, or none of villani-verify ({one_line(error, 120)}); keep every result that is whole "
-        f"with `villani-verify runs salvage {shlex.quote(str(path.parent))}`"
-    )
 
 
 def _difference(made: Any, asked: Any, name: str = "") -> tuple[str, Any, Any]:

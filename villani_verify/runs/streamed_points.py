@@ -84,11 +84,10 @@ def streamed_point(landscape: Placed, parts: Sequence[Mapping[str, Any]], device
     about: dict[str, Any] = {
         "num_matvecs": len(forms), "method": "campaign, streamed", "dtype": parts[0]["dtype"], "device": device
     }  # fmt: skip
-    decayed = math.fsum(decay[name] * size for name, size in landscape.sizes.items())
     return StreamedPoint(
         radius=math.sqrt(math.fsum(squares.values())),
         loss=parts[0]["loss"],
-        value=parts[0]["loss"] + math.fsum(decay[name] * s for name, s in squares.items()) / 2,
+        value=parts[0]["loss"] + landscape.decay_value(squares),
         gradient=Estimate.mean_of([s * s for s in slopes], **about),
-        laplacian=Estimate.mean_of(forms, **about).shifted(decayed),
+        laplacian=Estimate.mean_of(forms, **about).shifted(landscape.decay_laplacian),
     )

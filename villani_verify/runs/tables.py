@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
-import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from villani_verify.errors import OutputError, RequestError, one_line, unknown_name
+from villani_verify.errors import RequestError, one_line
 from villani_verify.estimation.estimate import Estimate
 from villani_verify.estimation.psi import PointMeasurement
-from villani_verify.files import write_whole
 from villani_verify.runs.placed import Placed
 from villani_verify.runs.plan import plan_from
-from villani_verify.runs.store import Result, Store
+from villani_verify.runs.store import Result
 from villani_verify.runs.streamed_points import StreamedPoint, streamed_point
 from villani_verify.runs.unit import canonical
-from villani_verify.verification import strict_json
+from villani_verify.verification import status_as_expected
 
 POINT_COLUMNS = (
     "landscape", "dimension", "weight_decay", "direction", "ray", "r", "radius", "loss", "value", "gradient_norm_squared",
@@ -43,11 +38,6 @@ VERDICT_COLUMNS = (
     "level",
     "summary",
 )
-_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "points": POINT_COLUMNS,
-    "verdicts": VERDICT_COLUMNS,
-    "units": ("number", "key", "kind", "landscape", "parameters", "result", "seconds", "worker", "notes"),
-}
 
 
 def tables_of(settings: Mapping[str, Any], results: Iterable[Result]) -> dict[str, list[dict[str, Any]]]:
@@ -63,12 +53,12 @@ def tables_of(settings: Mapping[str, Any], results: Iterable[Result]) -> dict[st
     Raises:
         RequestError: if settings or results are none of a campaign of this version.
     """
-    with _refusing():
+    with refusing():
         return _tables(settings, results)
 
 
 @contextlib.contextmanager
-def _refusing() -> Iterator[None]:
+def refusing() -> Iterator[None]:
     """Whoever writes a store by other means can put anything into it."""
     try:
         yield
@@ -119,8 +109,7 @@ def _tables(settings: Mapping[str, Any], results: Iterable[Result]) -> dict[str,
 
 def as_expected(verdict: Mapping[str, Any]) -> bool:
     """Say whether a row of "verdicts" has the status that is known, or is not refuted where none is."""
-    expected = verdict["expected"]
-    return bool(verdict["status"] == expected if expected else verdict["status"] != "refuted")
+    return status_as_expected(verdict["status"], verdict["expected"])
 
 
 def labels_of(placed: Sequence[Placed]) -> list[str]:
@@ -135,93 +124,6 @@ def labels_of(placed: Sequence[Placed]) -> list[str]:
     ]
 
 
-def write_tables(tables: Mapping[str, list[dict[str, Any]]], directory: Path) -> None:
-    """Write each table that has rows as NAME.csv, whole or not at all.
-
-    Raises:
-        OutputError: if one cannot be written.
-    """
-    for name, rows in tables.items():
-        if rows:
-            write_output(directory / f"{name}.csv", _csv(rows, _COLUMNS[name]))
-
-
-def export(store: Store, table: str, path: Path) -> int:
-    """Write a table of a store to a file, whole or not at all, and return its number of rows.
-
-    Args:
-        store: of a campaign.
-        table: "points", "verdicts" or "units"; the last has each unit with its result as it is kept.
-        path: ends in .csv, .json or .parquet.
-
-    Raises:
-        RequestError: if there is no such table or format.
-        OutputError: if it cannot be written.
-    """
-    if table not in _COLUMNS:
-        raise unknown_name("table", table, _COLUMNS)
-    formats = {".csv": _csv, ".json": _json, ".parquet": _parquet}
-    if path.suffix not in formats:
-        raise RequestError(f"file {str(path)!r}: its name does not say the format; end it in {', '.join(formats)}")
-    if table == "units":
-        with _refusing():
-            rows = [
-            {
-                "number": r.number, "key": r.unit.key, "kind": r.unit.kind, "landscape": r.unit.landscape,
-                "parameters": canonical(r.unit.parameters), "result": canonical(r.value), "seconds": r.seconds, "worker": r.worker,
-                "notes": "; ".join(r.notes),
-            }
-            for r in store.results()
-        ]  # fmt: skip
-    else:
-        rows = tables_of(store.settings, store.results())[table]
-    with _refusing():
-        content = formats[path.suffix](rows, _COLUMNS[table])
-    write_output(path, content)
-    return len(rows)
-
-
-def _csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> bytes:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode("utf-8", "backslashreplace")
-
-
-def _json(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> bytes:
-    return (json.dumps(strict_json(rows), indent=1, allow_nan=False) + "\n").encode()
-
-
-def _parquet(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> bytes:
-    try:
-        import pyarrow as pa
-        from pyarrow import parquet
-    except ImportError as e:
-        raise RequestError("format parquet: pyarrow is not installed; pip install pyarrow, or choose .csv or .json") from e
-    table = pa.Table.from_pydict({c: [_text(row[c]) for row in rows] for c in columns})
-    sink = pa.BufferOutputStream()
-    parquet.write_table(table, sink)
-    return bytes(sink.getvalue())
-
-
-def _text(value: Any) -> Any:
-    """Return a text with half a surrogate pair, which is none, written as an escape."""
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
-
-
-def write_output(path: Path, content: bytes) -> None:
-    """Write a file that is made from a store, whole or not at all.
-
-    Raises:
-        OutputError: if it cannot be written.
-    """
-    try:
-        write_whole(path, content)
-    except OSError as e:
-        raise OutputError(f"file {str(path)!r}: it cannot be written ({e.strerror}); give another path") from e
-
-
 def _point(
     landscape: Placed, gradient: Mapping[str, Any] | None, parts: list[Mapping[str, Any]], device: str
 ) -> PointMeasurement | StreamedPoint | None:
@@ -234,22 +136,22 @@ def _measurement(
     samples = [x for part in parts for x in part["samples"]]
     if gradient["loss"] is None or any(x is None for x in samples):
         return None
+    squares = {name: theta for name, (theta, _, _) in gradient["tensors"].items()}
     rows = [(landscape.decay[name], *numbers) for name, numbers in gradient["tensors"].items()]
     about: dict[str, Any] = {"method": f"campaign, {parts[0]['engine']}", "dtype": parts[0]["dtype"], "device": device}
     if parts[0]["engine"] == "exact":
         laplacian = Estimate.exact(samples[0], num_matvecs=landscape.dimension, **about)
     else:
         laplacian = Estimate.mean_of(samples, num_matvecs=len(samples), **about)
-    decayed = math.fsum(landscape.decay[name] * size for name, size in landscape.sizes.items())
     return PointMeasurement(
-        radius=math.sqrt(math.fsum(theta for _, theta, _, _ in rows)),
+        radius=math.sqrt(math.fsum(squares.values())),
         loss=gradient["loss"],
-        value=gradient["loss"] + math.fsum(lam * theta for lam, theta, _, _ in rows) / 2,
+        value=gradient["loss"] + landscape.decay_value(squares),
         loss_gradient_norm_squared=math.fsum(g for _, _, g, _ in rows),
         # Rounding must not make a square negative, where decay and loss cancel.
         gradient_norm_squared=math.fsum(max(0.0, g + 2 * lam * dot + lam * lam * theta) for lam, theta, g, dot in rows),
         loss_laplacian=laplacian,
-        laplacian=laplacian.shifted(decayed),
+        laplacian=laplacian.shifted(landscape.decay_laplacian),
     )
 
 

@@ -123,3 +123,23 @@ class TimeLeft:
         known = [group for group in self._groups.values() if group.count > 1 and group.mean > 0]
         degrees = sum(group.count - 1 for group in known)
         return (math.fsum(group.squares / group.mean**2 for group in known) / degrees if degrees else math.inf), degrees
+
+
+def in_words(left: tuple[float, float] | None) -> str:
+    """Return how long the work still takes, as a person says it."""
+    if left is None:
+        return "time left not known yet"
+    return f"{span_in_words(*left)} left"
+
+
+def span_in_words(least: float, most: float) -> str:
+    """Return a range of seconds as a person says it, such as "3 min to 8 min"."""
+    low, high = _rounded(least), _rounded(most)
+    return low if low == high else f"{low} to {high}"
+
+
+def _rounded(seconds: float) -> str:
+    for size, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.0f} {name}"
+    return f"{seconds:.0f} s"

@@ -58,7 +58,7 @@ def units_of(settings: Mapping[str, Any]) -> Iterator[Unit]:
     for name in settings["criteria"]:
         yield criterion_unit(
             landscape, name, budget=settings["budget"], seed=settings["seed"], engine=settings["engine"],
-            temperatures=settings["temperatures"], expect=settings["expect"],
+            temperatures=settings["temperatures"], expect=settings["expect"], gradient=name == settings["criteria"][0],
         )  # fmt: skip
 
 
@@ -75,6 +75,7 @@ def results_of(settings: Mapping[str, Any], finished: Sequence[Result], environm
     parts = [r.value for r in finished]
     whole: dict[str, Any] = dict(parts[-1])  # a fall-back to another engine stays in force, so the last one's name counts
     whole["environment"] = dict(environment)
+    whole["gradient_check"] = next((part["gradient_check"] for part in parts if part["gradient_check"] is not None), None)
     whole["criteria"] = {}
     for result, part in zip(finished, parts, strict=True):
         for name, row in part["criteria"].items():

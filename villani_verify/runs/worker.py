@@ -7,14 +7,17 @@ import os
 import platform
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from villani_verify.allocator import keep_freed_memory
-from villani_verify.errors import VillaniError, one_line
+from villani_verify.errors import RequestError, VillaniError, one_line
 from villani_verify.runs.unit import Unit
+
+if TYPE_CHECKING:
+    from villani_verify.landscape import Landscape
 
 _LONGEST = 600
 _place = 0
@@ -89,9 +92,8 @@ def compute(task: Task) -> Answer:
     """Compute a unit. Nothing is raised but what stops a process."""
     _prepare()
     started = time.perf_counter()
-    value, error, final, notes, trace = _attempt(task)
-    seconds = time.perf_counter() - started
-    return Answer(task.number, value, error, final, seconds, f"{platform.node()} {os.getpid()}", notes, _peak(task), trace)
+    found = _attempt(task)
+    return replace(found, seconds=time.perf_counter() - started, peak_bytes=_peak(task))
 
 
 def _device_of(task: Task) -> str:
@@ -111,33 +113,32 @@ def _peak(task: Task) -> int:
     return peak_memory_bytes(torch.device(_device_of(task)))
 
 
-def _attempt(task: Task) -> tuple[object, str | None, bool, tuple[str, ...], str]:
+def _attempt(task: Task) -> Answer:
     unit = Unit.from_text(task.unit)
+    without = Answer(task.number, None, None, False, 0.0, f"{platform.node()} {os.getpid()}")
     try:
         from villani_verify.notes import collected_notes
         from villani_verify.runs.kinds import KINDS
 
         if unit.kind not in KINDS:
-            return (
-                None,
-                f"unit of kind {unit.kind!r}: this worker knows none; give it the same version of villani-verify",
-                True,
-                (),
-                "",
-            )
+            raise RequestError(f"unit of kind {unit.kind!r}: this worker knows none; give it the same version of villani-verify")
         with collected_notes() as notes:
-            landscape = None
-            if unit.landscape:
-                import torch
-
-                from villani_verify.runs.landscapes import load
-
-                if torch.get_num_threads() != task.threads:
-                    torch.set_num_threads(task.threads)
-                landscape = load(unit.landscape, Path(task.directory), _device_of(task))
-            value = KINDS[unit.kind](landscape, unit.parameters)
-        return value, None, False, notes.texts(), ""
+            value = KINDS[unit.kind](_landscape(unit, task), unit.parameters)
+        return replace(without, value=value, notes=notes.texts())
     except VillaniError as e:
-        return None, one_line(e, _LONGEST), True, (), ""
+        return replace(without, error=one_line(e, _LONGEST), final=True)
     except (Exception, SystemExit) as e:  # a unit must not take the campaign down with it, nor a landscape that calls sys.exit
-        return None, f"{type(e).__name__}: {one_line(e, _LONGEST)}", False, (), traceback.format_exc()
+        return replace(without, error=f"{type(e).__name__}: {one_line(e, _LONGEST)}", trace=traceback.format_exc())
+
+
+def _landscape(unit: Unit, task: Task) -> Landscape | None:
+    """Return the landscape that a unit looks at, if any, with the processor set up for it."""
+    if not unit.landscape:
+        return None
+    import torch
+
+    from villani_verify.runs.landscapes import load
+
+    if torch.get_num_threads() != task.threads:
+        torch.set_num_threads(task.threads)
+    return load(unit.landscape, Path(task.directory), _device_of(task))

@@ -17,7 +17,7 @@ def criterion(landscape: Landscape | None, parameters: Mapping[str, Any]) -> dic
     Args:
         landscape: gives L.
         parameters: `criterion`, `request` (of the landscape, for witnesses), `weight_decay` (a number for each tensor), `budget`,
-            `seed`, `engine`, `temperatures`, `expect`.
+            `seed`, `engine`, `temperatures`, `expect`, and `gradient`, whether to check the gradient first.
     """
     assert landscape is not None, "a criterion is of a landscape"
     decayed = replace(landscape.with_decay(parameters["weight_decay"]), request=parameters["request"], expected={})
@@ -30,6 +30,7 @@ def criterion(landscape: Landscape | None, parameters: Mapping[str, Any]) -> dic
         criteria=(parameters["criterion"],),
         expect=parameters["expect"],
         progress=show,
+        gradient=parameters["gradient"],
     ).as_dict()
     found["environment"] = {}
     for row in found["criteria"].values():
