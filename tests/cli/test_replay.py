@@ -15,8 +15,14 @@ def refuted(run, landscapes, tmp_path) -> Path:
     return path
 
 
-def test_a_witness_of_results_is_reproduced(run, refuted):
-    outcome = run("replay", refuted)
+@pytest.fixture
+def code(landscapes) -> tuple[str, str]:
+    """The option that has the landscape's file run."""
+    return "--landscape", f"{landscapes}:valley"
+
+
+def test_a_witness_of_results_is_reproduced(run, refuted, code):
+    outcome = run("replay", refuted, *code)
     assert outcome.status == 0
     assert "Quadratic growth" in outcome.out
     assert outcome.out.rstrip().endswith("\nreproduced")
@@ -24,37 +30,47 @@ def test_a_witness_of_results_is_reproduced(run, refuted):
     assert "now" in outcome.out
 
 
-def test_a_witness_alone_is_enough_in_a_file_or_as_text(run, refuted, tmp_path):
+def test_a_witness_alone_is_enough_in_a_file_or_as_text(run, refuted, code, tmp_path):
     witness = json.loads(refuted.read_text(encoding="utf-8"))["criteria"]["quadratic_growth"]["witness"]
     text = json.dumps(witness)
     (tmp_path / "witness.json").write_text(text, encoding="utf-8")
     for source in (text, tmp_path / "witness.json"):
-        found = json.loads(run("replay", source, "--json", "-").out)
+        found = json.loads(run("replay", source, *code, "--json", "-").out)
         assert found["reproduced"] is True
         assert [r["criterion"] for r in found["replays"]] == ["quadratic_growth"]
 
 
-def test_a_report_directory_can_be_replayed(run, landscapes, tmp_path):
+def test_a_report_directory_can_be_replayed(run, landscapes, code, tmp_path):
     run("verify", "--landscape", f"{landscapes}:valley", "--criteria", "quadratic_growth", "--out", tmp_path / "report")
-    assert run("replay", tmp_path / "report", "--criterion", "quadratic_growth").status == 0
+    assert run("replay", tmp_path / "report", *code, "--criterion", "quadratic_growth").status == 0
 
 
-def test_on_another_landscape_it_is_not_reproduced(run, refuted):
-    outcome = run("replay", refuted, "--weight-decay", "0.5")
+def test_on_another_landscape_it_is_not_reproduced(run, refuted, code):
+    outcome = run("replay", refuted, *code, "--weight-decay", "0.5")
     assert outcome.status == 1
     assert outcome.out.rstrip().endswith("\nnot reproduced")
 
 
-def test_every_witness_must_be_reproduced(run, refuted):
+def test_every_witness_must_be_reproduced(run, refuted, code):
     results = json.loads(refuted.read_text(encoding="utf-8"))
     slow = results["criteria"]["quadratic_growth"]["witness"]
     elsewhere = {"type": "ray", "kind": "isotropic", "seed": 0, "index": 0, "base": "origin", "tensor": None}
     results["criteria"]["gaussian_tails"] = {"witness": slow | {"family": elsewhere}}
     refuted.write_text(json.dumps(results), encoding="utf-8")
-    outcome = run("replay", refuted, "--json", "-")
+    outcome = run("replay", refuted, *code, "--json", "-")
     found = json.loads(outcome.out)
     assert [r["reproduced"] for r in found["replays"]] == [True, False]
     assert (outcome.status, found["reproduced"]) == (1, False)
+
+
+def test_code_that_a_file_names_is_run_only_where_it_is_asked_for(run, refuted, landscapes):
+    results = json.loads(refuted.read_text(encoding="utf-8"))
+    for source in (refuted, json.dumps(results["criteria"]["quadratic_growth"]["witness"])):
+        outcome = run("replay", source)
+        assert outcome.status == 2
+        assert outcome.out == ""
+        (line,) = outcome.err.splitlines()
+        assert line.endswith(f"read it, and give --landscape {landscapes}:valley")
 
 
 def test_a_landscape_can_be_given_where_the_results_name_none(run, refuted, landscapes):

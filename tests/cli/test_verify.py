@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 
 import pytest
 
@@ -58,7 +59,11 @@ def test_a_refutation_is_exit_1_and_says_how_to_replay(run, landscapes, tmp_path
     assert outcome.status == 1
     assert "REFUTED" in outcome.out
     assert "not as expected" in outcome.out
-    assert f"villani-verify replay {tmp_path / 'r' / 'results.json'} --criterion quadratic_growth" in outcome.out
+    command = (
+        f"villani-verify replay {tmp_path / 'r' / 'results.json'} --criterion quadratic_growth --landscape {landscapes}:valley"
+    )
+    assert sum(line.endswith(command) for line in outcome.out.splitlines()) == 1
+    assert run(*shlex.split(command)[1:]).status == 0
     results = json.loads((tmp_path / "r" / "results.json").read_text(encoding="utf-8"))
     witness = results["criteria"]["quadratic_growth"]["witness"]
     assert witness["request"] == results["landscape"]["request"]

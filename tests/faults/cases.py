@@ -32,6 +32,7 @@ _DECAY_INSIDE = "[[landscape]]\nlandscape = 'double-well'\nweight_decay = 1\n"
 _OTHER_RESULT = "UPDATE results SET result = '1' WHERE number = 0"
 _OTHER_CODE = "UPDATE about SET value = '0123abcd0123' WHERE name = 'mathematics'"
 _OTHER_PLAN = """UPDATE about SET value = replace(value, '"rays":1', '"rays":2') WHERE name = 'settings'"""
+_CODE = {"landscape": "mine.py:make"}
 _WITNESS = {"kind": "bounded-family", "criterion": "differential_growth_uniform"}
 
 VERIFY = (
@@ -213,6 +214,7 @@ REPLAY = (
     Case("results that there are not", ("replay", "results.json")),
     Case("results that are no JSON", ("replay", "results.json"), file("results.json", "not JSON")),
     Case("results without a refutation", ("replay", "results.json"), results(empty_results())),
+    Case("results whose landscape is code, which is not named", ("replay", "results.json"), results(_WITNESS | {"request": _CODE})),
     Case("a witness of no landscape", ("replay", '{"kind": "bounded-family"}')),
     Case("a witness of a kind that there is not", ("replay", '{"kind": "rumour"}', "--landscape", "double-well")),
     Case("a witness that is not whole", ("replay", "results.json", "--landscape", "double-well"), results(_WITNESS)),

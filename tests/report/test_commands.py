@@ -39,7 +39,11 @@ def test_a_subset_of_the_criteria_is_named(make_results, build):
 
 
 def test_replaying():
-    assert shlex.split(replay_command("smoothness")) == ["villani-verify", "replay", "results.json", "--criterion", "smoothness"]
+    words = ["villani-verify", "replay", "my results.json", "--criterion", "smoothness"]
+    assert shlex.split(replay_command("my results.json", {"landscape": "double-well"}, "smoothness")) == words
+    assert shlex.split(replay_command("my results.json", {"model": "a:b", "landscape": None})) == words[:3]
+    code = {"landscape": "my file.py:make"}
+    assert shlex.split(replay_command("my results.json", code, "smoothness")) == [*words, "--landscape", "my file.py:make"]
     compile(replay_python("smoothness"), "replay", "exec")
 
 

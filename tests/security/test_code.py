@@ -121,12 +121,24 @@ def test_a_checkpoint_with_a_pickle_is_refused(place: Path) -> None:
         load_checkpoint(path, {}, like)
 
 
+@pytest.mark.parametrize("field", ["landscape", "witness"])
+def test_code_that_results_name_is_not_run(place: Path, capsys: pytest.CaptureFixture[str], field: str) -> None:
+    (place / "bomb.py").write_text(CODE, encoding="utf-8")
+    request = {"landscape": "bomb.py:make"}
+    witness = {"kind": "slow-growth", "criterion": "quadratic_growth", "request": request}
+    results = {"schema_version": 1, "landscape": {"request": request}, "criteria": {"quadratic_growth": {"witness": witness}}}
+    (place / "results.json").write_text(json.dumps(witness if field == "witness" else results), encoding="utf-8")
+    assert main(["replay", "results.json"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "'bomb.py:make', which is not run unasked" in line
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [
         (("verify",), "the file is run"),
         (("psi",), "the file is run"),
-        (("replay",), "that file is run"),
+        (("replay",), "no file is run unasked"),
         (("campaign",), "that file is run"),
     ],
 )

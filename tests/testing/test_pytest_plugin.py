@@ -65,7 +65,9 @@ def test_a_false_claim_prints_a_line_that_reproduces_it(tmp_path: Path, false_la
     lines = [line for line in found.stdout.splitlines() if line.startswith("villani-verify replay ")]
     assert len(lines) == 1, found.stdout
     assert "replay this counterexample" in found.stdout
-    witness = json.loads(shlex.split(lines[0])[2])
+    words = shlex.split(lines[0])
+    witness = json.loads(words[2])
+    assert words[3:] == ["--landscape", false_landscape]
     assert witness["request"]["landscape"] == false_landscape
     landscape = LandscapeRequest.from_dict(witness["request"]).load()
     assert replay(witness, landscape).reproduced

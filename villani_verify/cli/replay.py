@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,7 +37,7 @@ def replay(
         typer.Argument(
             metavar="SOURCE",
             help="results.json or the directory of a report, a file with one witness, or a witness as JSON text. "
-            "Where it names file.py:factory as its landscape, that file is run.",
+            "Where it names file.py:factory as its landscape, name that with --landscape too: no file is run unasked.",
         ),
     ],
     options: LandscapeOptions,
@@ -126,7 +127,13 @@ def _landscape_request(options: LandscapeOptions, request: Any, source: str) -> 
         raise RequestError(
             f"replay of {source[:60]!r}: its request is {request!r}, not an object; give the request of a results file"
         )
-    return options.over(LandscapeRequest.from_dict(request))
+    stored = LandscapeRequest.from_dict(request)
+    if stored.is_code and options.landscape is None and options.model is None:
+        raise RequestError(
+            f"replay of {source[:60]!r}: its landscape is code, {stored.landscape!r}, which is not run unasked; "
+            f"read it, and give --landscape {shlex.quote(stored.landscape or '')}"
+        )
+    return options.over(stored)
 
 
 def _as_dict(replays: list[Replay]) -> dict[str, Any]:

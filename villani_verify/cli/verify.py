@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
-import shlex
 import shutil
 import tempfile
 import time
@@ -251,15 +250,12 @@ def _write(results: dict[str, Any], out: Path | None, json_target: str | None) -
 
 def _show(results: dict[str, Any], out: Path | None, json_target: str | None) -> None:
     from villani_verify.cli.console import print_lines, print_verdicts
+    from villani_verify.report.commands import replay_command
 
     print_verdicts(results)
     written = out / "results.json" if out is not None else json_target
-    if results["landscape"]["request"] is not None:
+    request = results["landscape"]["request"]
+    if request is not None:
         refuted = [name for name, row in results["criteria"].items() if row["witness"] is not None]
-        print_lines(
-            *(
-                f"Measure the counterexample again: villani-verify replay {shlex.quote(str(written))} --criterion {name}"
-                for name in refuted
-            )
-        )
+        print_lines(*(f"Measure the counterexample again: {replay_command(str(written), request, name)}" for name in refuted))
     print_lines(f"Report: {out / 'index.html'}" if out is not None else f"Results: {json_target}")

@@ -62,6 +62,11 @@ class LandscapeRequest:
         """Return plain values, for results and witnesses."""
         return asdict(self) | {"no_decay": list(self.no_decay)}
 
+    @property
+    def is_code(self) -> bool:
+        """Whether a Python file is run to build it."""
+        return self.landscape is not None and ":" in self.landscape
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> LandscapeRequest:
         """Return the request that `as_dict` described.
@@ -114,8 +119,8 @@ class LandscapeRequest:
             landscape = self._stored(dtype or torch.float32)
         elif self.model is not None:
             landscape = self._model(device, dtype or torch.float32)
-        elif self.landscape is not None and ":" in self.landscape:
-            landscape = self._factory(self.landscape)
+        elif self.is_code:
+            landscape = self._factory()
         else:
             landscape = self._zoo(self.landscape or DEFAULT_LANDSCAPE)
         return replace(landscape.to(device=device, dtype=dtype), request=self.as_dict())
@@ -196,10 +201,11 @@ class LandscapeRequest:
         if given:
             raise RequestError(f"--{given[0].replace('_', '-')}: landscape {name!r} has no text; leave it out")
 
-    def _factory(self, reference: str) -> Landscape:
-        self._refuse_text(reference)
-        file, _, name = reference.rpartition(":")
-        where = f"landscape {reference!r}"
+    def _factory(self) -> Landscape:
+        assert self.landscape is not None
+        self._refuse_text(self.landscape)
+        file, _, name = self.landscape.rpartition(":")
+        where = f"landscape {self.landscape!r}"
         factory = getattr(_import_file(file, where), name, None)
         if not callable(factory):
             raise RequestError(f"{where}: {file} has no function {name!r}; mend the name after the colon")

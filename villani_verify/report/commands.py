@@ -47,9 +47,21 @@ def reproduce_command(results: Mapping[str, Any]) -> str:
     return shlex.join(words)
 
 
-def replay_command(criterion: str) -> str:
-    """Return the shell command that measures the witness of a refuted criterion again."""
-    return shlex.join(["villani-verify", "replay", "results.json", "--criterion", criterion])
+def replay_command(source: str, request: Mapping[str, Any], criterion: str | None = None) -> str:
+    """Return the shell command that measures a witness again; it names the Python file that it has to run, if any.
+
+    Args:
+        source: results, or a witness as JSON.
+        request: for the landscape.
+        criterion: which of the refuted ones is meant.
+    """
+    words = ["villani-verify", "replay", source]
+    if criterion is not None:
+        words += ["--criterion", criterion]
+    reference = request.get("landscape")
+    if isinstance(reference, str) and ":" in reference:
+        words += ["--landscape", reference]
+    return shlex.join(words)
 
 
 def replay_python(criterion: str) -> str:

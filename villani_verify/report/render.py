@@ -96,7 +96,7 @@ def _witness(name: str, row: Mapping[str, Any], request: Mapping[str, Any] | Non
         "sentence": sentence,
         "summary": row["summary"].removeprefix(sentence).strip(),  # it often starts with the same sentence
         "table": witness_table(row["witness"]),
-        "command": replay_command(name),
+        "command": replay_command("results.json", request or {}, name),
         "python": replay_python(name),
         "program": witness_program(row["witness"], request),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -45,10 +44,12 @@ def replay_line(witness: Mapping[str, Any], landscape: Landscape) -> str:
     A landscape made in Python has no request; the line is then a Python expression in which the caller's own
     `landscape` stands.
     """
+    from villani_verify.report.commands import replay_command
+
     if landscape.request is None:
         return f"villani_verify.replay({strict_json(_short(witness))!r}, landscape)"
     inline = _short(witness) | {"request": dict(landscape.request)}
-    return f"villani-verify replay {shlex.quote(json.dumps(strict_json(inline)))}"
+    return replay_command(json.dumps(strict_json(inline)), landscape.request)
 
 
 def _short(witness: Mapping[str, Any]) -> dict[str, Any]:
