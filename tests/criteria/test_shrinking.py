@@ -59,6 +59,21 @@ def test_a_weaker_counterexample_does_not_replace_a_stronger_one() -> None:
     assert result[0].family == Scaling({"a": 1}, ("b",))
 
 
+def test_one_that_refutes_at_fewer_temperatures_does_not_replace_it() -> None:
+    # L = ½(ab)² + ½κ a² sin²(πc). With b and c off s* → λ²/(1 + κπ²) = 0.0067 as a → ∞; with c = ½, where the sine is flat,
+    # s* → (λ + κ)²/(1 − κπ²) = 0.044: it refutes too, but spares what lies between.
+    kappa = 0.05
+    subject = Landscape.from_function(
+        lambda t: 0.5 * (t[0] * t[1]).square() + 0.5 * kappa * (t[0] * (torch.pi * t[2]).sin()).square(), 3,
+        blocks={"a": 1, "b": 1, "c": 1}, initial=torch.tensor([1.0, 1.0, 0.5], dtype=torch.float64), weight_decay=0.1,
+    )  # fmt: skip
+    _, weaker = found(subject, Scaling({"a": 1}, ("b",)), 100.0, 2000.0)
+    assert weaker.bound == pytest.approx((0.1 + kappa) ** 2 / (1 - kappa * torch.pi**2), rel=0.1)
+    result = shrunk(subject, found(subject, Scaling({"a": 1}, ("b", "c")), 100.0, 2000.0), quick(), SETTINGS, "x", Cost())
+    assert result is not None
+    assert result[0].family == Scaling({"a": 1}, ("b", "c"))
+
+
 def test_only_what_spares_no_more_temperatures_is_as_strong() -> None:
     _, bounded = found(product(), Scaling({"a": 1}, ("b",)), 100.0, 2000.0)
     falling = replace(bounded, every_temperature=True)

@@ -80,6 +80,14 @@ def test_the_radius_is_the_norm_of_the_point(family: Family, r: float) -> None:
 
 
 @settings(deadline=None)
+@given(SCALINGS.filter(lambda scaling: not scaling.settled), RADII)
+def test_norms_of_the_reference_point_are_enough_for_the_radius(family: Scaling, r: float) -> None:
+    subject = landscape()
+    norms = {n: float(t.square().sum()) for n, t in subject.initial.items()}
+    assert family.radius_from(norms, r) == pytest.approx(norm(family.points(subject)(r)), rel=1e-12)
+
+
+@settings(deadline=None)
 @given(rays().filter(lambda ray: ray.base == "initial"), RADII)
 def test_a_ray_from_the_reference_point_moves_r_away_from_it(ray: Ray, r: float) -> None:
     subject = landscape()
