@@ -14,6 +14,7 @@ from villani_verify.criteria.measured_family import (
     bounded_sentence,
     family_as_dict,
     family_witness,
+    loss_sentence,
     measure_family,
     worst_parameters,
 )
@@ -127,3 +128,22 @@ def test_a_gradient_that_vanishes_exactly_can_be_put_into_words() -> None:
     assert all(p.critical_temperature == 0 for p in m.points)
     assert "is at most 0, so Ψ_s < 0 for every s above that" in bounded_sentence(m, _bounded(m))
     assert math.isfinite(_bounded(m).temperature)
+
+
+@pytest.mark.parametrize(
+    ("losses", "stays"),
+    [
+        ([0.0, 0.0, 0.0], " L stays at 0:"),
+        ([0.6931, 0.6931, 0.6931 + 1.6e-5], " L stays at 0.6931:"),
+        ([0.6931, 0.6931 + 1.8e-5, 0.6931], ""),
+        ([1000.0, 1000.009, 1000.0], " L stays at 1000:"),
+        ([1000.0, 1000.011, 1000.0], ""),
+        ([-1000.0, -1000.009, -1000.0], " L stays at -1000:"),
+    ],
+)
+def test_a_loss_stays_where_it_changes_by_a_hundred_thousandth(losses: list[float], stays: str) -> None:
+    m = measure(bowl(2), RAY, [1.0, 2.0, 3.0])
+    points = tuple(replace(p, loss=loss) for p, loss in zip(m.points, losses, strict=True))
+    sentence = loss_sentence(replace(m, points=points))
+    assert sentence.startswith(stays)
+    assert bool(sentence) == bool(stays)
