@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from villani_verify.criteria.differential_growth_uniform import (
     _judge,
     _undecidable,
     _undetermined,
+    _worst,
     claim,
     differential_growth_uniform,
 )
@@ -230,3 +232,36 @@ def test_the_same_seed_gives_the_same_numbers() -> None:
         again.statistic, again.interval, again.evidence, again.witness
     )  # fmt: skip
     assert first.evidence != other.evidence
+
+
+def test_what_no_drawn_family_shows_is_looked_for_in_shells() -> None:
+    # ½(ab)² turned by 0.3 radians: no scaling, and no ray that is drawn, lies in its valleys.
+    def loss(t: Tensor) -> Tensor:
+        a, b = math.cos(0.3) * t[0] - math.sin(0.3) * t[1], math.sin(0.3) * t[0] + math.cos(0.3) * t[1]
+        return 0.5 * (a * b).square()
+
+    found = judge(function(loss, 2, weight_decay=DECAY))
+    assert found.status == Status.REFUTED
+    assert found.witness is not None
+    assert found.witness["family"]["type"] == "listed"
+
+
+def test_the_counterexample_to_show() -> None:
+    inside, outside = Scaling({"h.0.a": 1}, ("h.0.b",)), Scaling({"a": 1}, ("b",))
+
+    def refuting(family: Scaling, loss: float, bound: float, *, every: bool = False) -> Any:
+        measured = SimpleNamespace(family=family, points=[SimpleNamespace(loss=9.0), SimpleNamespace(loss=loss)])
+        return measured, SimpleNamespace(every_temperature=every, bound=bound)
+
+    # Every temperature counts most, then one block that is switched off, then a loss that is lower by a hundredth, then the bound.
+    order = [
+        refuting(outside, 5.0, 3.0, every=True),
+        refuting(inside, 0.312, 0.2),
+        refuting(inside, 0.308, 0.3),
+        refuting(inside, 0.33, 0.1),
+        refuting(outside, 0.1, 0.01),
+    ]
+    for i, best in enumerate(order):
+        for rest in (order[i:], order[i:][::-1]):
+            assert _worst(rest) is best
+    assert _worst([]) is None
