@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -140,3 +141,24 @@ def test_the_same_seed_gives_the_same_numbers() -> None:
     assert (first.statistic, first.interval, first.evidence) == (again.statistic, again.interval, again.evidence)
     assert first.evidence != other.evidence
     assert first.cost.num_matvecs == again.cost.num_matvecs > 0
+
+
+@pytest.mark.parametrize("seed", [4, 5, 6])
+def test_what_probes_leave_open_is_measured_exactly_where_that_is_affordable(seed: int) -> None:
+    # Twenty cosines with orthogonal waves of length 2: ΔL = −4 Σ cos(wᵀθ) is about ±13, sixteen probes have a standard error
+    # of about 4.5, and λd is 1, so that they often leave the sign of ΔF open. ‖∇F‖² is 10⁻⁴ r², plus 40 from the sines.
+    w = 2 * torch.linalg.qr(torch.randn(100, 20, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)))[0]
+    landscape = Landscape.from_function(
+        lambda t: (1 + (t @ w).cos()).sum(), 100, weight_decay=0.01, initial=torch.full((100,), 100.0, dtype=torch.float64)
+    )
+    settings, budget = Settings(seed, engine_for("auto")), budget_for("quick", 100)
+    probed = differential_growth_rays(landscape, replace(budget, deciding_dimension=99), settings)
+    assert probed.status == Status.INCONCLUSIVE
+    assert probed.cost.num_matvecs == 10 * 9 * 16
+    result = differential_growth_rays(landscape, budget, settings)
+    assert result.status == Status.SUPPORTED
+    assert result.interval is not None
+    assert result.interval[0] < 2 < result.interval[1]
+    exact = [f["points"] for f in result.evidence["families"] if f["points"][0]["laplacian"]["standard_error"] == 0]
+    assert exact
+    assert result.cost.num_matvecs == probed.cost.num_matvecs + len(exact) * 9 * 100

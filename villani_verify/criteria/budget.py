@@ -20,6 +20,8 @@ class Budget:
         level: confidence of each verdict.
         num_probes: ±1 probes for each Laplacian, at least ten (Student-t intervals are poor below).
         exact_dimension: up to this dimension Laplacians are computed exactly.
+        deciding_dimension: up to this dimension they are so on rays where probes leave the sign of ΔF open, if that leaves a
+            verdict open.
         rays: isotropic rays of the differential-growth criterion.
         radii: radii on each ray or family, log-spaced.
         decades: decades of radius on each ray.
@@ -57,6 +59,7 @@ class Budget:
     level: float = 0.99
     num_probes: int = 16
     exact_dimension: int = 64
+    deciding_dimension: int = 2000
     rays: int = 10
     radii: int = 9
     decades: float = 2.0

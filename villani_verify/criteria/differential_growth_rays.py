@@ -8,6 +8,7 @@ n rays would miss that with probability (1 − q)^n.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from villani_verify.criteria.bounded import bounded_family, last_decade
@@ -28,7 +29,7 @@ from villani_verify.curvature.probes import derive_seed
 from villani_verify.estimation.critical_growth import critical_temperature_growth
 from villani_verify.estimation.growth import GrowthFit, fit_growth
 from villani_verify.landscape import Landscape
-from villani_verify.search.families import Ray
+from villani_verify.search.families import Family, Ray
 from villani_verify.search.scan import log_spaced
 
 NAME = "differential_growth_rays"
@@ -44,7 +45,7 @@ def differential_growth_rays(landscape: Landscape, budget: Budget, settings: Set
 
     Args:
         landscape: gives F.
-        budget: `rays`, `radii`, `decades`, `num_probes`, `scan`, `exact_dimension`, `level`.
+        budget: `rays`, `radii`, `decades`, `num_probes`, `scan`, `exact_dimension`, `deciding_dimension`, `level`.
         settings: seed, engine, temperatures and progress.
 
     Returns:
@@ -56,34 +57,59 @@ def differential_growth_rays(landscape: Landscape, budget: Budget, settings: Set
     if budget.scan <= 1:
         edges = [edges[0], *edges]  # Without scanning the edges themselves are measured, the first one too.
     measured: list[MeasuredFamily] = []
-    refuted: CriterionResult | None = None
     for i in range(budget.rays):
         settings.progress("Ψ along rays", i, budget.rays)
         ray = Ray("isotropic", derive_seed(settings.seed, NAME), i)
         parameters = worst_parameters(landscape, ray, edges, budget, cost)
-        m = measure_family(
-            landscape,
-            ray,
-            parameters,
-            settings=settings,
-            budget=budget,
-            num_probes=budget.num_probes,
-            label=f"{NAME} {i}",
-            cost=cost,
-        )
-        measured.append(m)
+        measured.append(_measure(landscape, ray, parameters, budget, settings, f"{NAME} {i}", cost))
+    result = _concluded(landscape, measured, budget, settings, cost)
+    if result.status != Status.INCONCLUSIVE or landscape.dimension > budget.deciding_dimension:
+        return result
+    exact = replace(budget, exact_dimension=budget.deciding_dimension)
+    unclear = [i for i, m in enumerate(measured) if _sign_is_open(m, budget.level)]
+    for done, i in enumerate(unclear):
+        settings.progress("Ψ along rays, exactly", done, len(unclear))
+        m = measured[i]
+        measured[i] = _measure(landscape, m.family, m.parameters, exact, settings, f"{NAME} {i}", cost)
+    return _concluded(landscape, measured, exact, settings, cost) if unclear else result
+
+
+def _measure(
+    landscape: Landscape, ray: Family, parameters: Sequence[float], budget: Budget, settings: Settings, label: str, cost: Cost
+) -> MeasuredFamily:
+    return measure_family(
+        landscape, ray, parameters, settings=settings, budget=budget, num_probes=budget.num_probes, label=label, cost=cost
+    )
+
+
+def _sign_is_open(m: MeasuredFamily, level: float) -> bool:
+    """Say whether ΔF may be zero somewhere in the last decade: log s* has no error then that a fit of its growth could bear."""
+    intervals = [p.laplacian.interval(level) for p in last_decade(m.points)]
+    return any(low <= 0 <= high and low < high for low, high in intervals)
+
+
+def _concluded(
+    landscape: Landscape, measured: list[MeasuredFamily], budget: Budget, settings: Settings, cost: Cost
+) -> CriterionResult:
+    """Return the first refutation that is confirmed, or what all rays together show."""
+    for i, m in enumerate(measured):
         if bounded_family(m.points, settings.temperatures, budget.level):
-            refuted = refuted or _confirmed(landscape, m, budget, settings, cost, measured)
-    return refuted or _judge(measured, budget, settings, cost)
+            refuted = _confirmed(landscape, m, i, budget, settings, cost, measured)
+            if refuted is not None:
+                return refuted
+    return _judge(measured, budget, settings, cost)
 
 
 def _confirmed(
-    landscape: Landscape, m: MeasuredFamily, budget: Budget, settings: Settings, cost: Cost, measured: list[MeasuredFamily]
+    landscape: Landscape,
+    m: MeasuredFamily,
+    number: int,
+    budget: Budget,
+    settings: Settings,
+    cost: Cost,
+    measured: list[MeasuredFamily],
 ) -> CriterionResult | None:
-    fresh = measure_family(
-        landscape, m.family, m.parameters, settings=settings, budget=budget, num_probes=budget.num_probes,
-        label=f"{NAME} confirm {len(measured)}", cost=cost,
-    )  # fmt: skip
+    fresh = _measure(landscape, m.family, m.parameters, budget, settings, f"{NAME} confirm {number + 1}", cost)
     bounded = bounded_family(fresh.points, settings.temperatures, budget.level)
     if bounded is None or not persists(landscape, fresh, bounded, budget, cost):
         return None
