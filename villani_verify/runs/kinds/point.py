@@ -12,12 +12,10 @@ from typing import Any
 from villani_verify.curvature.engine import engine_for
 from villani_verify.curvature.exact import exact_laplacian
 from villani_verify.curvature.gradient import loss_and_gradient
-from villani_verify.curvature.probes import derive_seed
 from villani_verify.landscape import Landscape
 from villani_verify.memory import halving_batches
 from villani_verify.points import squared_norm
-from villani_verify.runs.unit import canonical
-from villani_verify.search.families import family_of
+from villani_verify.runs.kinds.place import point_of, probes_of
 
 
 def gradient(landscape: Landscape | None, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,7 +31,7 @@ def gradient(landscape: Landscape | None, parameters: Mapping[str, Any]) -> dict
         LandscapeError: if L is negative there.
     """
     assert landscape is not None, "a gradient is of a landscape"
-    point = family_of(parameters["family"]).points(landscape)(parameters["r"])
+    point = point_of(landscape, parameters)
     loss, found = halving_batches(lambda smaller: loss_and_gradient(smaller, point), landscape)
     landscape.check_non_negative(loss, f"loss of landscape {landscape.name!r} at r = {parameters['r']:.4g}")
     tensors = {}
@@ -53,10 +51,9 @@ def probes(landscape: Landscape | None, parameters: Mapping[str, Any]) -> dict[s
             their probes.
     """
     assert landscape is not None, "probes are of a landscape"
-    point = family_of(parameters["family"]).points(landscape)(parameters["r"])
+    point = point_of(landscape, parameters)
     engine = engine_for(parameters["engine"])
-    seed = derive_seed(parameters["seed"], "campaign", canonical(parameters["family"]))
-    indices = range(parameters["first"], parameters["first"] + parameters["count"])
+    seed, indices = probes_of(parameters)
     samples = engine.laplacian_samples(landscape, point, seed=seed, indices=indices)
     return _samples(landscape, engine.name, samples)
 
@@ -69,10 +66,13 @@ def exact(landscape: Landscape | None, parameters: Mapping[str, Any]) -> dict[st
         parameters: `family` and `r`.
     """
     assert landscape is not None, "a Laplacian is of a landscape"
-    point = family_of(parameters["family"]).points(landscape)(parameters["r"])
+    point = point_of(landscape, parameters)
     return _samples(landscape, "exact", [exact_laplacian(landscape, point)])
 
 
 def _samples(landscape: Landscape, engine: str, samples: Sequence[float]) -> dict[str, Any]:
-    dtype = str(landscape.dtype).removeprefix("torch.")
-    return {"engine": engine, "dtype": dtype, "samples": [x if math.isfinite(x) else None for x in samples]}
+    return {
+        "engine": engine,
+        "dtype": str(landscape.dtype).removeprefix("torch."),
+        "samples": [x if math.isfinite(x) else None for x in samples],
+    }

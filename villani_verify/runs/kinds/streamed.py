@@ -14,12 +14,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from villani_verify.curvature.probe_signs import probe_signs
-from villani_verify.curvature.probes import derive_seed
 from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
 from villani_verify.landscape import Landscape
 from villani_verify.points import squared_norm
-from villani_verify.runs.unit import canonical
-from villani_verify.search.families import family_of
+from villani_verify.runs.kinds.place import point_of, probes_of
 
 
 def streamed(landscape: Landscape | None, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,9 +28,8 @@ def streamed(landscape: Landscape | None, parameters: Mapping[str, Any]) -> dict
         parameters: `family`, `r`, `seed`, and `first` and `count` of the range of probes, as for probes of other landscapes.
     """
     assert landscape is not None, "probes are of a landscape"
-    point = family_of(parameters["family"]).points(landscape)(parameters["r"])
-    seed = derive_seed(parameters["seed"], "campaign", canonical(parameters["family"]))
-    indices = range(parameters["first"], parameters["first"] + parameters["count"])
+    point = point_of(landscape, parameters)
+    seed, indices = probes_of(parameters)
     found = SecondOrderTaylor().directional_forms(landscape, point, seed=seed, indices=indices)
     dots: dict[str, list[float]] = {}
     squares: dict[str, float] = {}
@@ -43,11 +40,10 @@ def streamed(landscape: Landscape | None, parameters: Mapping[str, Any]) -> dict
         ]
         squares[name] = squared_norm(tensor)
     numbers = [*found.forms, *found.slopes]
+    values: dict[str, Any] = {"dtype": str(landscape.dtype).removeprefix("torch.")}
     if not all(map(math.isfinite, numbers)):
-        return {"dtype": str(landscape.dtype).removeprefix("torch."), "forms": None}
-    values: dict[str, Any] = {
-        "dtype": str(landscape.dtype).removeprefix("torch."), "forms": list(found.forms), "slopes": list(found.slopes), "dots": dots
-    }  # fmt: skip
+        return values | {"forms": None}
+    values |= {"forms": list(found.forms), "slopes": list(found.slopes), "dots": dots}
     if parameters["first"] == 0:
         values |= {"loss": landscape.loss(point), "squares": squares}
     return values
