@@ -232,6 +232,12 @@ def test_landscape_made_in_python_is_replayed_in_python(make_results, tmp_path):
     assert 'verify(landscape, budget="quick", seed=7, engine="reverse")' in text
 
 
+def test_a_file_that_has_to_be_run_is_named_where_it_lies(make_results, tmp_path):
+    text = words(read(write_report(make_results(landscape={"request": {"landscape": "my files/mine.py:make"}}), tmp_path / "out")))
+    assert "with the path of my files/mine.py as it is from there; the file is run" in text
+    assert "--criterion differential_growth_uniform --landscape 'my files/mine.py:make'" in text
+
+
 def test_weight_decay_of_each_tensor_is_listed(make_results, tmp_path):
     decay = {f"layer.{i}": 0.1 for i in range(5)} | {"bias": 0.0}
     text = words(read(write_report(make_results(landscape={"weight_decay": decay}), tmp_path / "out")))

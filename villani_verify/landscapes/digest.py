@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from villani_verify.landscape import Landscape
+from villani_verify.landscapes.code import code_in
 
 
 def loss_digest(landscape: Landscape) -> str:
@@ -25,9 +26,9 @@ def loss_digest(landscape: Landscape) -> str:
         state.update(f"{weight!r}\0".encode())
         _add(state, f"batch {i}", batch)
     state.update(f"{landscape.loss(landscape.initial):.2e}\0".encode())
-    reference = (landscape.request or {}).get("landscape")
-    if reference and ":" in reference:
-        state.update(Path(reference.rpartition(":")[0]).read_bytes())
+    code = code_in((landscape.request or {}).get("landscape"))
+    if code is not None:
+        state.update(Path(code[0]).read_bytes())
     return state.hexdigest()
 
 

@@ -16,6 +16,7 @@ import torch
 
 from villani_verify.errors import DeviceError, LandscapeError, RequestError, VillaniError, one_line, shown
 from villani_verify.landscape import Landscape
+from villani_verify.landscapes.code import code_in
 
 DEFAULT_LANDSCAPE = "gpt-neo-small"
 DEFAULT_MODEL_SEQUENCES = 4
@@ -65,7 +66,7 @@ class LandscapeRequest:
     @property
     def is_code(self) -> bool:
         """Whether a Python file is run to build it."""
-        return self.landscape is not None and ":" in self.landscape
+        return code_in(self.landscape) is not None
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> LandscapeRequest:
@@ -202,9 +203,11 @@ class LandscapeRequest:
             raise RequestError(f"--{given[0].replace('_', '-')}: landscape {name!r} has no text; leave it out")
 
     def _factory(self) -> Landscape:
+        code = code_in(self.landscape)
         assert self.landscape is not None
+        assert code is not None
         self._refuse_text(self.landscape)
-        file, _, name = self.landscape.rpartition(":")
+        file, name = code
         where = f"landscape {self.landscape!r}"
         factory = getattr(_import_file(file, where), name, None)
         if not callable(factory):

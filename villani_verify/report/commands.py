@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from villani_verify.landscapes.code import code_in
+
 # Field of the stored request → option of the command line, in the order in which a person would type them.
 _OPTIONS = {
     "landscape": "--landscape",
@@ -58,9 +60,8 @@ def replay_command(source: str, request: Mapping[str, Any], criterion: str | Non
     words = ["villani-verify", "replay", source]
     if criterion is not None:
         words += ["--criterion", criterion]
-    reference = request.get("landscape")
-    if isinstance(reference, str) and ":" in reference:
-        words += ["--landscape", reference]
+    if code_in(request.get("landscape")) is not None:
+        words += ["--landscape", request["landscape"]]
     return shlex.join(words)
 
 

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from villani_verify.calibration.kept import kept
 from villani_verify.errors import RequestError, one_line
+from villani_verify.landscapes.code import code_in
 from villani_verify.report import words
 from villani_verify.report.calibration import calibration_section
 from villani_verify.report.commands import replay_command, replay_python, reproduce_command, witness_program
@@ -85,6 +86,7 @@ def render_page(results: Mapping[str, Any], figures: list[Drawn]) -> str:
         calibration=calibration_section(kept()),
         reproduce=reproduce_command(results),
         made_in_python=landscape["request"] is None,
+        code=code_in((landscape["request"] or {}).get("landscape")),
     )
 
 
