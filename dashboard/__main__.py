@@ -60,9 +60,10 @@ def _read(options: argparse.Namespace) -> Inputs:
         if getattr(options, name) is not None:
             check_folder(getattr(options, name), f"--{name}")
     others = [folder for folder in (options.peers, options.nightly) if folder]
+    commits = Commits(options.repository)
     return Inputs(
-        history=read_history(options.results, aside=others),
-        commits=Commits(options.repository),
+        history=read_history(options.results, commits, aside=others),
+        commits=commits,
         nightly=read_nightly(options.nightly) if options.nightly else None,
         verdicts=read_verdicts(options.nightly) if options.nightly else (),
         comparisons=read_peers(options.peers) if options.peers else (),

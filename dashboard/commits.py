@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from villani_verify.errors import RequestError
+
+_FULL_HASH = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,16 @@ class Commits:
         counted = self._git("rev-list", "--count", "--end-of-options", f"{before}..{after}")
         return None if counted is None else int(counted)
 
-    def _git(self, *arguments: str) -> str | None:
+    def parents_first(self, commits: Iterable[str]) -> tuple[str, ...]:
+        """Return those that the repository has, by date but none before its parents, whatever their dates are."""
+        asked = {c for c in commits if _FULL_HASH.fullmatch(c)}
+        found = self._git("rev-list", "--date-order", "--reverse", "--ignore-missing", "--stdin", given="\n".join(asked))
+        return tuple(c for c in (found or "").splitlines() if c in asked)
+
+    def _git(self, *arguments: str, given: str = "") -> str | None:
         command = ["git", "-C", str(self.repository), *arguments]
         try:
-            done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
+            done = subprocess.run(command, input=given, capture_output=True, encoding="utf-8", errors="replace", check=False)
         except OSError as e:
             raise RequestError(f"git: it cannot be started ({e.strerror}); install it") from e
         return done.stdout.strip() if done.returncode == 0 else None

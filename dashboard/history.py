@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from asv.config import Config
 from asv.results import Results, iter_results_paths
 from asv.util import UserError, is_nan
 
+from dashboard.commits import Commits
 from dashboard.reading import read_object
 from villani_verify.errors import RequestError
 
@@ -29,7 +30,7 @@ class Point:
 
     Attributes:
         commit: full hash.
-        committed: date of the commit, UTC.
+        committed: date of the commit, UTC, or of a measured ancestor if that is later, as clocks differ.
         measured: when the benchmark ran, UTC.
         value: in the unit of the series; None where the benchmark failed.
     """
@@ -49,7 +50,7 @@ class Series:
         unit: such as "seconds"; lower is better.
         machine: asv's name of it.
         parameters: name → value, both as text.
-        points: by date of the commit; a commit that was measured several times has its latest value.
+        points: parents before children, else by date; a commit that was measured several times has its latest value.
     """
 
     benchmark: str
@@ -96,11 +97,12 @@ class History:
         return max(p.measured for s in self.series for p in s.measured)
 
 
-def read_history(folder: Path, *, aside: Sequence[Path] = ()) -> History:
+def read_history(folder: Path, commits: Commits | None = None, *, aside: Sequence[Path] = ()) -> History:
     """Read asv's folder of results, through asv.
 
     Args:
         folder: asv's `results_dir`.
+        commits: of the repository that was measured; what it does not have is ordered by date alone.
         aside: folders that may lie in it and hold other files.
 
     Raises:
@@ -122,7 +124,9 @@ def read_history(folder: Path, *, aside: Sequence[Path] = ()) -> History:
             known = found.setdefault(key, {}).get(point.commit)
             if known is None or known.measured < point.measured:
                 found[key][point.commit] = point
-    series = tuple(_series(benchmarks, key, found[key]) for key in sorted(found, key=lambda k: _place(benchmarks, k)))
+    ordered = commits.parents_first({c for points in found.values() for c in points}) if commits else ()
+    places = {c: place for place, c in enumerate(ordered)}
+    series = tuple(_series(benchmarks, key, found[key], places) for key in sorted(found, key=lambda k: _place(benchmarks, k)))
     if not any(s.measured for s in series):
         raise RequestError(f"results {str(folder)!r}: they hold no value of any benchmark that there is now; {remedy}")
     return History(series, machines, num_set_aside)
@@ -177,12 +181,20 @@ def _values(results: Results, name: str) -> Iterator[tuple[tuple[str, ...], Poin
             yield choice, Point(results.commit_hash, committed, measured, None if value is None else float(value))
 
 
-def _series(benchmarks: Mapping[str, Any], key: _Key, points: Mapping[str, Point]) -> Series:
+def _series(benchmarks: Mapping[str, Any], key: _Key, points: Mapping[str, Point], places: Mapping[str, int]) -> Series:
     name, machine, values = key
     about = benchmarks[name]
     parameters = dict(zip(about["param_names"], map(_plain, values), strict=False))
-    ordered = tuple(sorted(points.values(), key=lambda p: (p.committed, p.measured)))
-    return Series(name, about.get("unit", ""), machine, parameters, ordered)
+    return Series(name, about.get("unit", ""), machine, parameters, _ordered(points.values(), places))
+
+
+def _ordered(points: Collection[Point], places: Mapping[str, int]) -> tuple[Point, ...]:
+    known = sorted((p for p in points if p.commit in places), key=lambda p: places[p.commit])
+    others = sorted((p for p in points if p.commit not in places), key=lambda p: p.measured)
+    dates = itertools.accumulate((p.committed for p in known), max)
+    dated = [replace(p, committed=date) for p, date in zip(known, dates, strict=True)]
+    # Sorting keeps the order of what has one date.
+    return tuple(sorted([*dated, *others], key=lambda p: p.committed))
 
 
 def _place(benchmarks: Mapping[str, Any], key: _Key) -> tuple[Any, ...]:

@@ -7,8 +7,9 @@ import functools
 import itertools
 import json
 import math
+import os
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -195,15 +196,16 @@ def real_comparison() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def make_repository() -> Callable[..., list[str]]:
-    def make(folder: Path, *subjects: str) -> list[str]:
-        """Make a repository with a commit for each subject, and return their hashes."""
+    def make(folder: Path, *subjects: str, dates: Sequence[str] = ()) -> list[str]:
+        """Make a repository with a commit for each subject, dated now or then, and return their hashes."""
         folder.mkdir(exist_ok=True)
         who = ("-c", "user.name=test", "-c", "user.email=test@example.org")
         git = ["git", *who, "-C", str(folder)]
         subprocess.run([*git, "init", "-q", "-b", "main"], check=True)
         hashes = []
-        for subject in subjects:
-            subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", subject], check=True)
+        for subject, date in itertools.zip_longest(subjects, dates):
+            env = os.environ | ({"GIT_COMMITTER_DATE": date} if date else {})
+            subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", subject], check=True, env=env)
             done = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
             hashes.append(done.stdout.strip())
         return hashes

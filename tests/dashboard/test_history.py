@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dashboard.commits import Commits
 from dashboard.history import History, Series, read_history
 from villani_verify.errors import RequestError
 
@@ -35,6 +36,19 @@ def test_points_are_in_the_order_of_commits_whatever_the_order_of_measuring(benc
     for commit, days, value in (("1" * 40, 1, 0.1), ("3" * 40, 3, 0.3), ("2" * 40, 2, 0.2)):
         bench.run({bench.probe: {bench.tiny: value}}, commit=commit, days_ago=days, measured=now + timedelta(hours=days))
     assert [p.value for p in only(read_history(bench.folder)).points] == [0.3, 0.2, 0.1]
+
+
+def test_points_are_in_the_order_of_the_repository_where_dates_are_not(
+    bench: Any, make_repository: Callable[..., list[str]], now: datetime, tmp_path: Path
+) -> None:
+    hashes = make_repository(tmp_path / "repository", *"abcde")
+    # The first two are of one second; the third was made by a clock that is a day behind; the fourth is of another repository.
+    dates = dict(zip([*hashes[:3], "f" * 40, hashes[3]], (5.0, 5.0, 6.0, 4.5, 4.0), strict=True))
+    for value, commit in enumerate(sorted(dates)):
+        bench.run({bench.probe: {bench.tiny: float(value)}}, commit=commit, days_ago=dates[commit])
+    points = only(read_history(bench.folder, Commits(tmp_path / "repository"))).points
+    assert [p.commit for p in points] == list(dates)
+    assert [(now - p.committed) / timedelta(days=1) for p in points] == [5.0, 5.0, 5.0, 4.5, 4.0]
 
 
 def test_of_several_measurements_of_a_commit_the_latest_counts(bench: Any, now: datetime) -> None:

@@ -88,8 +88,9 @@ def site(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
     site.peers.mkdir()
     (site.peers / "ci.json").write_text(json.dumps(get("real_comparison")))
     graphs = publish(site)
+    commits = Commits(site.repository)
     inputs = Inputs(
-        read_history(site.results, aside=[site.peers]), Commits(site.repository), read_nightly(site.nightly),
+        read_history(site.results, commits, aside=[site.peers]), commits, read_nightly(site.nightly),
         read_verdicts(site.nightly), read_peers(site.peers), has_graphs=True,
     )  # fmt: skip
     write_dashboard(site.out, render_page(inputs, now), graphs)
