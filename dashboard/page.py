@@ -14,7 +14,7 @@ from dashboard.commits import Commits
 from dashboard.history import History
 from dashboard.nightly import Nightly
 from dashboard.peers import Comparison
-from dashboard.regressions import LONG_ENOUGH, Regressions, find_regressions
+from dashboard.regressions import FALSE_ALARMS, LONG_ENOUGH, Regressions, find_regressions
 from dashboard.sparkline import HEIGHT, WIDTH, Sparkline, sparkline
 from dashboard.speed import Speed, headlines, per_second, speeds
 from dashboard.summary import Summary, summarise
@@ -83,6 +83,7 @@ def render_page(inputs: Inputs, now: datetime) -> str:
         failed=[s for s in inputs.history.series if s.failed],
         regressions=inputs.regressions,
         long_enough=LONG_ENOUGH,
+        false_alarms=FALSE_ALARMS,
         counts=_counts(inputs.verdicts),
         as_expected=count_as_expected(inputs.verdicts),
         criteria=CRITERION_NAMES,

@@ -1,20 +1,23 @@
-"""Where a benchmark became slower or larger and stayed so, by asv's detection of steps."""
+"""Where a benchmark became slower or larger and stayed so: asv's rules for regressions, applied to steps of `dashboard.steps`."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-from asv.step_detect import detect_regressions, detect_steps
+from asv.step_detect import detect_regressions
 
 from dashboard.history import History, Point, Series
+from dashboard.steps import steps
 
 THRESHOLD = 0.05
 """The smallest relative step that counts: asv's own default."""
 CONFIRMED = 2
 """Results after a step that it needs to be believed: a single one may be a busy machine."""
-LONG_ENOUGH = 2 * CONFIRMED
-"""Results of a series in which a step can be believed: so many on each side."""
+LONG_ENOUGH = 8
+"""Results from which on "no step" says something: with fewer a step of a fifth is missed as often as not where noise is 3 %."""
+FALSE_ALARMS = 0.05
+"""Probability that the page names a regression by chance, where noise is as `dashboard.steps` supposes."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,8 @@ class Regressions:
 
     Attributes:
         found: newest first.
-        num_series: series that are long enough.
-        num_short: series that are too short.
+        num_series: series in which a step was found, or that are long enough to say that there is none.
+        num_short: all others.
     """
 
     found: tuple[Regression, ...]
@@ -74,16 +77,19 @@ class Regressions:
 
 
 def find_regressions(history: History) -> Regressions:
-    """Look for steps upwards in every series that is long enough."""
-    long_enough = [s for s in history.series if len(s.measured) >= LONG_ENOUGH]
-    found = [r for s in long_enough for r in _regressions(s)]
+    """Look for steps upwards in every series."""
+    level = FALSE_ALARMS / max(len(history.series), 1)
+    found = [r for s in history.series for r in _regressions(s, level)]
     found.sort(key=lambda r: r.after.committed, reverse=True)
-    return Regressions(tuple(found), len(long_enough), len(history.series) - len(long_enough))
+    with_step = {id(r.series) for r in found}
+    num_short = sum(len(s.measured) < LONG_ENOUGH and id(s) not in with_step for s in history.series)
+    return Regressions(tuple(found), len(history.series) - num_short, num_short)
 
 
-def _regressions(series: Series) -> list[Regression]:
+def _regressions(series: Series, level: float) -> list[Regression]:
     points = series.measured
-    _, _, jumps = detect_regressions(detect_steps([p.value for p in points]), THRESHOLD)
+    values = [p.value for p in points if p.value is not None]
+    _, _, jumps = detect_regressions(steps(values, level), THRESHOLD) if values else (None, None, None)
     return [
         Regression(series, points[last], points[first], value_before, value_after, len(points) - first)
         for last, first, value_before, value_after in jumps or ()
