@@ -1,6 +1,7 @@
 """Trains the zoo's small GPT-Neo on the embedded text and writes its config.json and safetensors.
 
     OMP_NUM_THREADS=1 python scripts/train_gpt_neo_small.py
+    OMP_NUM_THREADS=1 python scripts/train_gpt_neo_small.py --save-at 0 100 300 1000 3000 --out training
 
 One thread and addressed random numbers make the run repeatable on one machine; another processor may round
 differently. AdamW with decoupled weight decay 0.1 on every tensor, as the landscape decays every tensor.
@@ -28,12 +29,13 @@ LENGTH = 256
 
 
 def main() -> None:
-    """Train, report the held-out loss beside the entropy rate of the text, and save."""
+    """Train, report the held-out loss beside the entropy rate of the text, and save: the end, or the steps asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--rows", type=int, default=8, help="rows of 256 bytes in a step")
     parser.add_argument("--learning-rate", type=float, default=3e-3)
     parser.add_argument("--out", type=Path, default=TARGET)
+    parser.add_argument("--save-at", type=int, nargs="+", default=[], metavar="STEP", help="save at these steps, in OUT/step-STEP")
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
@@ -47,17 +49,27 @@ def main() -> None:
     def tell(done: int, total: int) -> None:
         if done % 100 == 0 or done == total:
             print(f"step {done:5d} of {total}  {time.monotonic() - began:.0f} s", flush=True)
+        if done in options.save_at:
+            save(model, options.out / f"step-{done}")
 
+    if 0 in options.save_at:
+        save(model, options.out / "step-0")
     train(model, tokens, weight_decay=0.1, decay=Decay.DECOUPLED, schedule=schedule, seed=TRAINING_SEED, progress=tell)
     rows = held_out[: len(held_out) // LENGTH * LENGTH].reshape(-1, LENGTH)
     print(
         f"held-out loss {mean_loss(model, rows):.4f} nats a byte on rows of {LENGTH};"
         f" entropy rate of the text {embedded_entropy_rate():.4f}"
     )
+    if not options.save_at:
+        save(model, options.out)
+
+
+def save(model: Any, out: Path) -> None:
+    """Write config.json and the weights."""
     with quiet():
-        model.save_pretrained(options.out)
-    (options.out / "model.safetensors").chmod(0o644)  # the library writes it for its owner only
-    (options.out / "generation_config.json").unlink(missing_ok=True)  # sampling plays no part here
+        model.save_pretrained(out)
+    (out / "model.safetensors").chmod(0o644)  # the library writes it for its owner only
+    (out / "generation_config.json").unlink(missing_ok=True)  # sampling plays no part here
 
 
 if __name__ == "__main__":

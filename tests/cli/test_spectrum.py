@@ -5,6 +5,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from villani_verify.landscapes.architectures import gpt_neo_tiny
+
 # The bowl of the landscapes file: ∇²F = 2.1 I with λ = 0.1.
 CURVATURE = 2.1
 
@@ -51,6 +53,28 @@ def test_table_figures_and_results(run, tmp_path):
     assert json.loads((out / "results.json").read_text())["num_matvecs"] == 36
 
 
+def test_checkpoints_of_a_training(run, tmp_path):
+    where = ("--landscape", "gpt-neo-tiny", "--sequences", "1", "--steps", "6", "--num-probes", "3")
+    for step, factor in ((0, 1.0), (10, 2.0)):
+        model = gpt_neo_tiny()
+        for tensor in model.parameters():
+            tensor.data *= factor
+        model.save_pretrained(tmp_path / f"step-{step}")
+    out, steps = tmp_path / "out", [tmp_path / "step-0", tmp_path / "step-10"]
+    outcome = run("spectrum", *where, "--checkpoint", steps[0], "--checkpoint", steps[1], "--out", out)
+    assert outcome.status == 0
+    assert sorted(p.name for p in out.iterdir()) == ["density-1.svg", "density-2.svg", "extremes.svg", "results.json"]
+    found = json.loads((out / "results.json").read_text())["points"]
+    assert [p["checkpoint"] for p in found] == [str(s) for s in steps]
+    assert "step-10" in outcome.out.replace("\n", "")
+    # The same points by their radii.
+    radii = [a for p in found for a in ("--radius", repr(p["radius"]))]
+    scaled = json.loads(run("spectrum", *where, *radii, "--json", "-").out)["points"]
+    for mine, other in zip(found, scaled, strict=True):
+        assert other["checkpoint"] is None
+        assert mine["extremes"]["largest"]["value"] == pytest.approx(other["extremes"]["largest"]["value"], rel=1e-9)
+
+
 def test_too_little_memory_for_a_basis_is_said_and_goes_on(run):
     where = ("--landscape", "gpt-neo-tiny", "--sequences", "1", "--steps", "20", "--num-probes", "2")
     outcome = run("spectrum", *where, "--memory", "1e-4", "--json", "-")
@@ -71,6 +95,8 @@ def test_steps_beyond_the_dimension_are_said(run, landscapes):
     [
         (["--radius", "0"], ("radius 0", "positive")),
         (["--radius", "nan"], ("radius nan", "positive")),
+        (["--checkpoint", "step-1"], ("checkpoint 'step-1': it does not exist; mend the path",)),
+        (["--checkpoint", "step-1", "--radius", "2"], ("radius 2 and checkpoint 'step-1': they exclude each other",)),
         (["--num-probes", "1"], ("probes 1", "at least 2")),
         (["--steps", "1"], ("steps 1", "fewer than 2")),
         (["--memory", "0"], ("memory 0", "positive")),

@@ -10,9 +10,10 @@ from villani_verify.report.figures.spectrum import draw_spectrum
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def point(radius: float, largest: Any = 5.0) -> dict[str, Any]:
+def point(radius: float, largest: Any = 5.0, checkpoint: str | None = None) -> dict[str, Any]:
     end = {"residual": 0.1, "converged": True}
     return {
+        "checkpoint": checkpoint,
         "radius": radius,
         "extremes": {
             "smallest": {"value": -2.0, "interval": [-2.1, -2.0], **end},
@@ -52,6 +53,17 @@ def test_several_radii_have_their_ends_too(largest: Any) -> None:
     assert "radius ‖θ‖" in texts(figures[-1].svg)
     for word in ("largest", "smallest", "mean, ΔF/d"):
         assert word in texts(figures[-1].svg)
+
+
+def test_checkpoints_are_in_the_order_of_training_whatever_their_radii() -> None:
+    steps = [point(9.0, checkpoint="run/step-0"), point(3.0, checkpoint="run/step-10"), point(3.0, checkpoint="run/<b>/step-99/")]
+    figures = draw_spectrum(results(*steps))
+    assert [f.name for f in figures] == ["density-1", "density-2", "density-3", "extremes"]
+    assert "checkpoint step-10" in figures[1].title
+    assert "through training" in figures[-1].title
+    assert "as training goes on" in figures[-1].failed
+    shown = [t for t in texts(figures[-1].svg).split() if t.startswith("step")]
+    assert shown == ["step-0", "step-10", "step-99"]
 
 
 def test_the_same_radius_twice_makes_no_curve() -> None:

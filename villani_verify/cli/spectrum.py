@@ -1,4 +1,4 @@
-"""`villani-verify spectrum`: the eigenvalues of ∇²F at chosen radii."""
+"""`villani-verify spectrum`: the eigenvalues of ∇²F at chosen radii or checkpoints."""
 
 from __future__ import annotations
 
@@ -25,6 +25,14 @@ def spectrum(
     radius: Annotated[
         list[float] | None,
         typer.Option(metavar="R", help="Scale θ to the norm R > 0; repeatable. Default: θ as it is.", rich_help_panel=_MEASURE),
+    ] = None,
+    checkpoint: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Take the parameters of the landscape's model from here, as saved at some moment of its training; repeatable.",
+            rich_help_panel=_MEASURE,
+        ),
     ] = None,
     num_probes: Annotated[
         int, typer.Option(metavar="K", help="Random starts of Lanczos, at least 2.", rich_help_panel=_MEASURE)
@@ -65,11 +73,11 @@ def spectrum(
     Without --landscape and --model it is the small trained GPT-Neo of the zoo.
     """
     from villani_verify.report.output import check_output
-    from villani_verify.theory.spectrum.measurement import check_kernel_width, check_radii
+    from villani_verify.theory.spectrum.measurement import check_kernel_width, check_places
     from villani_verify.theory.spectrum.measurement import spectrum as measure
     from villani_verify.theory.spectrum.settings import SpectrumSettings
 
-    check_radii(radius or [])
+    check_places(radius or [], checkpoint or [])
     check_kernel_width(kernel_width)
     settings = SpectrumSettings(num_probes=num_probes, steps=steps, memory=memory, seed=seed)
     check_json_target(json_target)
@@ -81,6 +89,7 @@ def spectrum(
             measured = measure(
                 landscape,
                 radii=radius or [],
+                checkpoints=checkpoint or [],
                 settings=settings,
                 kernel_width=kernel_width,
                 progress=stopping_on_request(progress),
@@ -108,6 +117,7 @@ def _print(measured: Mapping[str, Any]) -> None:
     from villani_verify.cli.console import print_lines, print_table, show_interval, show_number
 
     print_lines(f"{measured['landscape']}: {measured['dimension']:,} parameters; intervals at {measured['level']:.0%}\n")
+    several = any(p["checkpoint"] for p in measured["points"])
     rows = []
     for p in measured["points"]:
         for what, found in (
@@ -118,8 +128,11 @@ def _print(measured: Mapping[str, Any]) -> None:
             ("fraction negative", p["fraction_negative"]),
         ):
             note = "" if found.get("converged", True) else "not converged"
-            rows.append([what, show_number(p["radius"]), show_number(found["value"], 6), show_interval(found["interval"], 6), note])
-    print_table(["", "‖θ‖", "value", "interval", ""], rows, left=1)
+            named = [p["checkpoint"]] if several else []
+            rows.append(
+                [*named, what, show_number(p["radius"]), show_number(found["value"], 6), show_interval(found["interval"], 6), note]
+            )
+    print_table([*(["checkpoint"] if several else []), "", "‖θ‖", "value", "interval", ""], rows, left=2 if several else 1)
     print_lines(
         f"\n{measured['num_matvecs']} Hessian-vector products in {measured['seconds']:.2f} s; reorthogonalisation: "
         f"{measured['reorthogonalisation']}"

@@ -1,9 +1,10 @@
-"""The spectrum of ∇²F: its density with intervals at each radius, and its ends against radius."""
+"""The spectrum of ∇²F: its density with intervals at each point, and its ends against radius or through training."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -24,9 +25,16 @@ def draw_spectrum(results: Mapping[str, Any]) -> list[Drawn]:
     points = results["points"]
     names = ["density"] if len(points) == 1 else [f"density-{i + 1}" for i in range(len(points))]
     figures = [_density(name, p, results["dimension"], level) for name, p in zip(names, points, strict=True)]
-    if len({p["radius"] for p in points}) > 1:
+    if _of_training(points):
         figures.append(_extremes(points, level))
+    elif len({p["radius"] for p in points}) > 1:
+        figures.append(_extremes(sorted(points, key=lambda p: p["radius"]), level))
     return figures
+
+
+def _of_training(points: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether the points are checkpoints, more than one."""
+    return len(points) > 1 and all(p["checkpoint"] for p in points)
 
 
 def _density(name: str, point: Mapping[str, Any], dimension: int, level: str) -> Drawn:
@@ -36,6 +44,7 @@ def _density(name: str, point: Mapping[str, Any], dimension: int, level: str) ->
     width = density["kernel_width"]
     single = 1 / (dimension * width * 2.5066)
     title = f"Density of the eigenvalues of ∇²F at radius {show(point['radius'])}"
+    title += f", checkpoint {_last_part(point['checkpoint'])}" if point["checkpoint"] else ""
     with canvas() as (figure, axes):
         bottom = single / 10**_DECADES_BELOW_ONE_EIGENVALUE
         limits = log_axis(axes, "y", [bottom, max(values), min(max(high), 10 * max(values))])
@@ -62,12 +71,12 @@ def _density(name: str, point: Mapping[str, Any], dimension: int, level: str) ->
 
 
 def _extremes(points: list[Mapping[str, Any]], level: str) -> Drawn:
-    ordered = sorted(points, key=lambda p: p["radius"])
-    radii = [p["radius"] for p in ordered]
+    training = _of_training(points)
+    places = list(range(len(points))) if training else [p["radius"] for p in points]
     curves = [
         (
-            [number(p[group][key]["value"]) for p in ordered],
-            [tuple(map(number, p[group][key]["interval"])) for p in ordered],
+            [number(p[group][key]["value"]) for p in points],
+            [tuple(map(number, p[group][key]["interval"])) for p in points],
             role,
             label,
         )
@@ -77,20 +86,28 @@ def _extremes(points: list[Mapping[str, Any]], level: str) -> Drawn:
             ("extremes", "smallest", "hue2", "smallest"),
         )
     ]
-    title = "Ends and mean of the spectrum of ∇²F against radius"
+    title = f"Ends and mean of the spectrum of ∇²F {'through training' if training else 'against radius'}"
     with canvas() as (figure, axes):
-        log_axis(axes, "x", radii)
+        if training:
+            axes.set_xticks(places, [_last_part(p["checkpoint"]) for p in points])
+        else:
+            log_axis(axes, "x", places)
         ends = [v for values, *_, label in curves for v in values if not label.startswith("mean")]
         limits = _axis_of_both_signs(axes, ends)
         for values, spans, role, label in curves:
-            band(axes, radii, values, [(lo, hi) for lo, hi in spans], limits, role)
+            band(axes, places, values, [(lo, hi) for lo, hi in spans], limits, role)
             axes.plot([], [], color=PALETTE[role], marker="o", markersize=4, linewidth=2, label=label)
-        axes.set_xlabel("radius ‖θ‖")
+        axes.set_xlabel("checkpoint" if training else "radius ‖θ‖")
         axes.set_ylabel("eigenvalue of ∇²F")
         axes.legend(**_ABOVE)
-        see = f"The bands, often thinner than the lines, are {level} intervals; those of both ends hold together at each radius."
-        failed = "Spectral inflation is the outer lines moving apart as the radius grows; without it they would be level."
+        see = f"The bands, often thinner than the lines, are {level} intervals; those of both ends hold together at each point."
+        grows = "training goes on" if training else "the radius grows"
+        failed = f"Spectral inflation is the outer lines moving apart as {grows}; without it they would be level."
         return Drawn("extremes", title, finish(figure, "extremes", title, f"{see} {failed}"), see, failed)
+
+
+def _last_part(checkpoint: str) -> str:
+    return PurePath(checkpoint).name or checkpoint
 
 
 def _axis_of_both_signs(axes: Axes, values: list[float]) -> tuple[float, float]:

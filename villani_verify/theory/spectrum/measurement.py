@@ -1,10 +1,10 @@
-"""The spectrum of ∇²F at chosen radii: the `spectrum` command as a function."""
+"""The spectrum of ∇²F at chosen radii or checkpoints: the `spectrum` command as a function."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from villani_verify.curvature.probes import derive_seed
 from villani_verify.errors import LandscapeError, RequestError
 from villani_verify.landscape import Landscape
+from villani_verify.landscapes.checkpoints import check_checkpoints, checkpoint
 from villani_verify.notes import collected_notes
 from villani_verify.points import Point, norm
 from villani_verify.radii import check_radii, scaled
@@ -30,17 +31,18 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class SpectrumMeasurement:
-    """Spectra at one or more radii.
+    """Spectra at one or more points.
 
     Attributes:
         name: of the landscape.
-        points: one for each radius.
+        points: one for each radius or checkpoint.
         level: confidence of the intervals.
         dimension: `d`.
         kernel_width: of the densities; None for what the number of steps can resolve at each point.
         settings: as asked for.
         seconds: wall-clock time of all points.
         notes: what went otherwise than asked.
+        checkpoints: the directory of each point; empty where the points are of the landscape itself.
     """
 
     name: str
@@ -51,9 +53,12 @@ class SpectrumMeasurement:
     settings: SpectrumSettings
     seconds: float
     notes: tuple[str, ...] = ()
+    checkpoints: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the results object: plain JSON values, all of them of ∇²F."""
+        names = self.checkpoints or (None,) * len(self.points)
+        rows = [_row(p, self.level, self.kernel_width) for p in self.points]
         return strict_json({
             "landscape": self.name,
             "dimension": self.dimension,
@@ -61,7 +66,7 @@ class SpectrumMeasurement:
             "num_probes": self.settings.num_probes,
             "steps": self.settings.steps,
             "seed": self.settings.seed,
-            "points": [_row(p, self.level, self.kernel_width) for p in self.points],
+            "points": [{"checkpoint": name} | row for name, row in zip(names, rows, strict=True)],
             "num_matvecs": sum(p.num_matvecs for p in self.points),
             "seconds": self.seconds,
             "reorthogonalisation": self.points[0].reorthogonalisation,
@@ -73,6 +78,7 @@ def spectrum(
     landscape: Landscape,
     *,
     radii: Sequence[float] = (),
+    checkpoints: Sequence[str] = (),
     settings: SpectrumSettings | None = None,
     kernel_width: float | None = None,
     level: float = 0.95,
@@ -83,26 +89,30 @@ def spectrum(
     Args:
         landscape: `F`.
         radii: norms to which θ₀ is scaled; none for θ₀ as it is.
+        checkpoints: directories with parameters to take in place of θ₀; see `checkpoint`. Not beside radii.
         settings: how much work; default `SpectrumSettings()`.
         kernel_width: standard deviation of the density's kernel, in units of eigenvalues; default what the steps can resolve.
         level: confidence of the intervals.
         progress: told how many products are done.
 
     Raises:
-        RequestError: if an option is out of range, the memory is too small, or a radius is asked for where θ₀ = 0.
+        RequestError: if an option is out of range, the memory is too small, a radius is asked for where θ₀ = 0, or a checkpoint is
+            of another model.
+        ModelError: if a checkpoint cannot be read.
         LandscapeError: if the loss is not a finite, non-negative, deterministic scalar, or a product is not finite.
     """
-    check_radii(radii)
+    check_places(radii, checkpoints)
     check_kernel_width(kernel_width)
     chosen = settings or SpectrumSettings()
     started = time.perf_counter()
     with collected_notes() as notes:
         plan(landscape, chosen)  # refuses what does not fit, before the loss is looked at
         landscape.check()
-        places = scaled(landscape, radii)
+        places: Iterator[Point] = (checkpoint(landscape, c) for c in checkpoints) if checkpoints else scaled(landscape, radii)
         points = []
         for i, point in enumerate(places):
-            where = f"spectrum at radius {norm(point):.4g}, {i + 1} of {len(radii) or 1}"
+            at = f"checkpoint {checkpoints[i]}" if checkpoints else f"radius {norm(point):.4g}"
+            where = f"spectrum at {at}, {i + 1} of {len(checkpoints or radii) or 1}"
             points.append(measure_spectrum(landscape, point, settings=chosen, progress=partial(progress, where)))
     return SpectrumMeasurement(
         landscape.name,
@@ -113,7 +123,23 @@ def spectrum(
         chosen,
         time.perf_counter() - started,
         notes.texts(),
+        tuple(checkpoints),
     )
+
+
+def check_places(radii: Sequence[float], checkpoints: Sequence[str]) -> None:
+    """Check where to measure, before anything is loaded.
+
+    Raises:
+        RequestError: if a radius is not a positive finite number, or there are radii and checkpoints.
+        ModelError: if a checkpoint is no directory of a model.
+    """
+    check_radii(radii)
+    if radii and checkpoints:
+        raise RequestError(
+            f"radius {radii[0]:g} and checkpoint {checkpoints[0]!r}: they exclude each other; measure one after the other"
+        )
+    check_checkpoints(checkpoints)
 
 
 def check_kernel_width(kernel_width: float | None) -> None:
