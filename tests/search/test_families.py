@@ -12,7 +12,7 @@ from villani_verify.errors import RequestError
 from villani_verify.landscape import Landscape
 from villani_verify.points import norm
 from villani_verify.search.directions import KINDS
-from villani_verify.search.families import Family, Ray, Scaling, family_of
+from villani_verify.search.families import Family, Ray, Scaling, family_of, parameters_at
 from villani_verify.search.stationary import stationary_point
 
 BLOCKS = {"h.0.a": 2, "h.0.b": 3, "c": 1}
@@ -161,3 +161,24 @@ def test_a_vanishing_gradient_gives_no_direction() -> None:
     with pytest.raises(RequestError, match=r"direction of norm 0\.0: it points nowhere"):
         Ray("gradient", 0, 0).points(flat)
     assert math.isclose(norm(Ray("isotropic", 0, 0).points(flat)(2.0)), 2.0)
+
+
+@settings(deadline=None)
+@given(FAMILIES, st.lists(RADII, min_size=1, max_size=3))
+def test_the_norm_at_the_parameter_of_a_radius_is_that_radius(family: Ray | Scaling, radii: list[float]) -> None:
+    here = landscape()
+    for radius, r in zip(radii, parameters_at(here, family, radii), strict=True):
+        first = family.radius(here, 1.0)
+        if r is None:
+            assert family.radius(here, 1e12) < radius
+        elif first < radius:
+            assert r > 1
+            assert family.radius(here, r) == pytest.approx(radius, rel=1e-9)
+        elif isinstance(family, Ray):
+            assert r == 1
+
+
+def test_norms_that_are_known_are_not_computed_again() -> None:
+    family = Scaling({"c": 2})
+    known = {"h.0.a": 9.0, "h.0.b": 7.0, "c": 1.0}
+    assert parameters_at(landscape(), family, [5.0, 3.0], squared_norms=known) == pytest.approx([math.sqrt(3.0), 1.0])

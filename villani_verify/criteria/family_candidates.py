@@ -19,7 +19,7 @@ from villani_verify.estimation.psi import PointMeasurement
 from villani_verify.landscape import Landscape
 from villani_verify.points import squared_norm
 from villani_verify.search.draw import draw_families, draw_symmetric, switches_off_one_block
-from villani_verify.search.families import Drawn, Scaling, parameter_at
+from villani_verify.search.families import Drawn, Scaling, parameters_at
 
 # The ends of a family are a little more than a decade apart.
 _SPAN = 10.5
@@ -76,8 +76,7 @@ def screened_candidates(landscape: Landscape, budget: Budget, settings: Settings
         if str(family.as_dict()) in seen:
             continue
         seen.add(str(family.as_dict()))
-        high = parameter_at(landscape, family, outer, squared_norms=norms)
-        low = parameter_at(landscape, family, outer / _SPAN, squared_norms=norms)
+        low, high = parameters_at(landscape, family, [outer / _SPAN, outer], squared_norms=norms)
         if high is None or low is None:
             continue  # The parameters do not grow along it.
         try:

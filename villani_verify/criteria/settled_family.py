@@ -21,7 +21,7 @@ from villani_verify.errors import RequestError
 from villani_verify.landscape import Landscape
 from villani_verify.points import norm
 from villani_verify.search.draw import freest_scaling
-from villani_verify.search.families import Scaling, parameter_at
+from villani_verify.search.families import Scaling, parameters_at
 from villani_verify.search.scan import log_spaced
 
 # Radii at which s* is looked at first, two a decade, and how many of these steps make up the measured range.
@@ -70,8 +70,7 @@ def _falling_decade(
 ) -> list[float] | None:
     """Return parameters over the decade and a half at whose end s* has fallen furthest, as a few probes see it."""
     first = 2 * norm(family.base(landscape))
-    low = parameter_at(landscape, family, first)
-    high = parameter_at(landscape, family, reference_radius(landscape) * budget.family_reach)
+    low, high = parameters_at(landscape, family, [first, reference_radius(landscape) * budget.family_reach])
     if low is None or high is None or high <= low:
         return None
     count = max(_STEPS + 1, round(_PER_DECADE * math.log10(high / low)) + 1)

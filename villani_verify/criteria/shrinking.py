@@ -16,7 +16,7 @@ from villani_verify.criteria.refutation import Refutation, persists, refutation
 from villani_verify.criteria.result import Cost
 from villani_verify.criteria.settings import Settings
 from villani_verify.landscape import Landscape
-from villani_verify.search.families import Scaling, parameter_at
+from villani_verify.search.families import Scaling, parameters_at
 
 # A simpler family may have a bound so many times as large.
 _WEAKER = 4.0
@@ -81,7 +81,7 @@ def _as_strong(bounded: BoundedFamily, than: BoundedFamily) -> bool:
 
 def _round_parameters(landscape: Landscape, family: Scaling, ends: tuple[float, float]) -> list[float]:
     """Return numbers such as 1000, 2000, 5000, … over a decade of radius or more from near the inner end, if there are any."""
-    low, high = (parameter_at(landscape, family, radius) for radius in ends)
+    low, high = parameters_at(landscape, family, ends)
     if low is None or high is None:
         return []
     first = 10.0 ** round(math.log10(low))

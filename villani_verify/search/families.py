@@ -8,7 +8,7 @@ switched off, what feeds it can grow without changing the function. And points t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -195,29 +195,32 @@ def family_of(description: Mapping[str, Any]) -> Family:
     raise RequestError(f"family of type {description['type']!r}: unknown; it is 'ray', 'scaling' or 'listed'")
 
 
-def parameter_at(
-    landscape: Landscape, family: Drawn, radius: float, *, squared_norms: Mapping[str, float] | None = None
-) -> float | None:
-    """Return r ≥ 1 with ‖θ(r)‖ = `radius`, by bisection in log r; None if the norm does not get there by r = 10¹².
+def parameters_at(
+    landscape: Landscape, family: Drawn, radii: Sequence[float], *, squared_norms: Mapping[str, float] | None = None
+) -> list[float | None]:
+    """Return r ≥ 1 with ‖θ(r)‖ = R for each radius R; 1 where the norm begins above it, None where it is less up to r = 10¹².
+
+    Along a ray ‖θ(r)‖² = ‖θ₀‖² + r², up to the angle between θ₀ and v. Of a scaling r is bisected in log r.
 
     Args:
         landscape: gives θ₀.
         family: its norm grows with r, from some r on.
-        radius: the norm that is wanted.
+        radii: the norms that are wanted.
         squared_norms: those of the tensors of θ(1), where they are known already.
     """
-    norms = squared_norms
-    if norms is None:
-        base = landscape.initial if isinstance(family, Ray) else family.base(landscape)
-        norms = {n: squared_norm(t) for n, t in base.items()}
+    if isinstance(family, Ray):
+        start = 0.0 if family.base == "origin" else norm(landscape.initial)
+        found = [math.sqrt(max((radius - start) * (radius + start), 0.0)) for radius in radii]
+        return [max(r, 1.0) if r <= _LARGEST_PARAMETER else None for r in found]
+    norms = squared_norms or {n: squared_norm(t) for n, t in family.base(landscape).items()}
+    return [_bisected(family, norms, radius) for radius in radii]
 
-    def radius_at(r: float) -> float:
-        return family.radius(landscape, r) if isinstance(family, Ray) else family.radius_from(norms, r)
 
+def _bisected(family: Scaling, squared_norms: Mapping[str, float], radius: float) -> float | None:
     low, high = 1.0, _LARGEST_PARAMETER
-    if radius_at(high) < radius:
+    if family.radius_from(squared_norms, high) < radius:
         return None
     for _ in range(60):
         middle = math.sqrt(low * high)
-        low, high = (middle, high) if radius_at(middle) < radius else (low, middle)
+        low, high = (middle, high) if family.radius_from(squared_norms, middle) < radius else (low, middle)
     return high

@@ -21,7 +21,7 @@ from villani_verify.criteria.settings import Settings
 from villani_verify.curvature.engine import engine_for
 from villani_verify.estimation.psi import PointMeasurement
 from villani_verify.landscape import Landscape
-from villani_verify.search.families import Drawn, parameter_at
+from villani_verify.search.families import Drawn, parameters_at
 from villani_verify.search.scan import log_spaced
 from villani_verify.testing.claims import Refutation
 from villani_verify.testing.observations import aim_high, observe_decade
@@ -68,7 +68,7 @@ def bounded_over_decade(
     budget = _plan(landscape, level)
     level = budget.level
     inner = radius * reference_radius(landscape)
-    low, high = (parameter_at(landscape, family, r) for r in (inner, 10.5 * inner))
+    low, high = parameters_at(landscape, family, [inner, 10.5 * inner])
     if low is None or high is None or _loss_change(landscape, family, low, high) > largest_loss_change:
         return None
     if landscape.dimension > _SMALL_DIMENSION:
@@ -131,8 +131,10 @@ def _grows_farther_out(
     landscape: Landscape, family: Drawn, inner: float, budget: Budget, seed: int, near: Sequence[PointMeasurement]
 ) -> bool:
     """Say whether ‖∇F‖² and s* have both grown by more than the square root of the radius three decades farther out."""
-    low, high = (parameter_at(landscape, family, r * _FARTHER) for r in (inner, 10.5 * inner))
-    if landscape.dimension > _SMALL_DIMENSION or low is None or high is None:
+    if landscape.dimension > _SMALL_DIMENSION:
+        return False
+    low, high = parameters_at(landscape, family, [r * _FARTHER for r in (inner, 10.5 * inner)])
+    if low is None or high is None:
         return False
     far = _measured(landscape, family, _parameters(landscape, family, low, high, budget), budget, seed, "far").points
     if len(far) < _RADII:
