@@ -36,7 +36,7 @@ _CHECK = (PYTHON, "asv_bench/check_results.py", "--machine={machine}")
 CPU: Sequence[Part] = (
     Part(
         "verdicts", "every landscape of the zoo but GPT-Neo-125M: is each verdict the known one?",
-        [(PYTHON, "scripts/verify_zoo.py", "--seeds=1", "--json={out}/verdicts")], minutes=20,
+        [(PYTHON, "scripts/verify_zoo.py", "--seeds=1", "--jobs=2", "--json={out}/verdicts")], minutes=20,
     ),
     Part(
         "properties", "the properties on landscapes of the zoo, hundreds of new examples each",

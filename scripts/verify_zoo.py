@@ -13,8 +13,12 @@ import argparse
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
+
+import torch
 
 from villani_verify.calibration.verifications import HEAVY
 from villani_verify.criteria.result import Status
@@ -30,10 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=5, help="verify with seeds 0 to this number minus one (default 5)")
     parser.add_argument("--names", nargs="+", metavar="NAME", help="landscapes; default all but the heavy ones")
     parser.add_argument("--skip", nargs="+", default=[], metavar="NAME", help="landscapes to leave out")
+    parser.add_argument("--jobs", type=int, default=1, help="processes (default 1)")
     parser.add_argument("--json", type=Path, metavar="DIR", help="write the results of each landscape and seed there")
     options = parser.parse_args(arguments)
-    if options.seeds < 1:
-        parser.error(f"--seeds {options.seeds}: give at least 1")
+    for option in ("seeds", "jobs"):
+        if getattr(options, option) < 1:
+            parser.error(f"--{option} {getattr(options, option)}: give at least 1")
     try:
         entries = [zoo_entry(name) for name in options.names or [n for n in ZOO if n not in HEAVY]]
         skipped = {zoo_entry(name).name for name in options.skip}
@@ -44,23 +50,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.json.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             parser.error(f"--json {options.json}: cannot be made ({error.strerror}); give another directory")
+    tasks = [(e.name, seed) for e in entries if e.name not in skipped for seed in range(options.seeds)]
     counts: Counter[str] = Counter()
-    for entry in entries:
-        if entry.name in skipped:
-            continue
-        landscape = entry.make()
-        for seed in range(options.seeds):
-            started = time.perf_counter()
-            verification = verify(landscape, seed=seed)
-            seconds = time.perf_counter() - started
-            if options.json:
-                name = entry.name if options.seeds == 1 else f"{entry.name}-seed-{seed}"
-                text = json.dumps(verification.as_dict(), indent=2, allow_nan=False) + "\n"
-                write_whole(options.json / f"{name}.json", text)
-            differing = count(verification, counts)
-            print(f"{entry.name:32} seed {seed} {seconds:7.1f} s  {'; '.join(differing) or 'as expected'}", flush=True)
+    for (landscape, seed), (verification, seconds) in zip(tasks, all_verified(tasks, options.jobs), strict=True):
+        if options.json:
+            name = landscape if options.seeds == 1 else f"{landscape}-seed-{seed}"
+            write_whole(options.json / f"{name}.json", json.dumps(verification.as_dict(), indent=2, allow_nan=False) + "\n")
+        differing = count(verification, counts)
+        print(f"{landscape:32} seed {seed} {seconds:7.1f} s  {'; '.join(differing) or 'as expected'}", flush=True)
     print(f"{counts['right']} right, {counts['wrong']} wrong, {counts['inconclusive']} inconclusive")
     return 1 if counts["wrong"] or counts["inconclusive"] else 0
+
+
+def all_verified(tasks: Sequence[tuple[str, int]], jobs: int) -> Iterator[tuple[Verification, float]]:
+    """Yield each verification and its seconds, in the order of the tasks; with several jobs in processes of one thread each."""
+    if jobs == 1:
+        yield from map(verified, tasks)
+        return
+    with ProcessPoolExecutor(jobs, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
+        yield from pool.map(verified, tasks)
+
+
+def verified(task: tuple[str, int]) -> tuple[Verification, float]:
+    """Verify the landscape of a name with a seed."""
+    name, seed = task
+    started = time.perf_counter()
+    return verify(zoo_entry(name).make(), seed=seed), time.perf_counter() - started
 
 
 def count(verification: Verification, counts: Counter[str]) -> list[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import runpy
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,12 +67,39 @@ def test_the_script_keeps_results_files(script: Script, tmp_path: Path) -> None:
     assert results["verdict_as_expected"] is True
 
 
+@pytest.mark.slow
+def test_jobs_change_neither_results_nor_their_order(tmp_path: Path) -> None:
+    """In a process of its own, as its workers find their function in the main module."""
+    script = Path(__file__).parents[1] / "scripts" / "verify_zoo.py"
+    shown = []
+    for jobs in ("1", "3"):
+        command = [
+            sys.executable,
+            script,
+            "--seeds=2",
+            "--names",
+            "linear-growth",
+            "relu-kink",
+            f"--json={tmp_path / jobs}",
+            f"--jobs={jobs}",
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
+        shown.append([line.split()[:3] for line in done.stdout.splitlines()])
+    assert shown[0] == shown[1]
+    for file in (tmp_path / "1").iterdir():
+        one, three = (json.loads((tmp_path / jobs / file.name).read_text()) for jobs in ("1", "3"))
+        assert [(r["status"], r["witness"]) for r in one["criteria"].values()] == [
+            (r["status"], r["witness"]) for r in three["criteria"].values()
+        ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--names", "relu-kinc"], "landscape 'relu-kinc': the zoo has none of that name; did you mean 'relu-kink'"),
         (["--skip", "x"], "landscape 'x': the zoo has none of that name"),
         (["--seeds", "0"], "--seeds 0: give at least 1"),
+        (["--jobs", "0"], "--jobs 0: give at least 1"),
         (["--json", "/dev/null/x"], "--json /dev/null/x: cannot be made (Not a directory); give another directory"),
     ],
 )

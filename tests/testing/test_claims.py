@@ -18,7 +18,7 @@ def landscape(expected: str | None) -> Landscape:
     return replace(bowl, expected={"quadratic_growth": expected} if expected else {})
 
 
-def check(expected: str | None, *, refutes) -> list[int]:
+def check(expected: str | None, *, refutes, max_examples: int = 30) -> list[int]:
     """Check a claim about integers; return those that were looked at."""
     seen: list[int] = []
     subject = landscape(expected)
@@ -30,7 +30,12 @@ def check(expected: str | None, *, refutes) -> list[int]:
     # The run's own profile may save failures and repeat them; these tests leave nothing behind.
     before = settings.default
     settings.register_profile(
-        "test-claims", parent=settings.get_profile("default"), max_examples=30, database=None, derandomize=True, deadline=None
+        "test-claims",
+        parent=settings.get_profile("default"),
+        max_examples=max_examples,
+        database=None,
+        derandomize=True,
+        deadline=None,
     )
     settings.load_profile("test-claims")
     try:
@@ -58,6 +63,13 @@ def test_a_known_failure_passes_only_if_it_is_found() -> None:
     assert seen[-1] >= 100
     with pytest.raises(AssertionError, match=f"known to be refuted, but none of {SEARCHED_EXAMPLES} drawn examples refutes it"):
         check("refuted", refutes=lambda n: False)
+
+
+def test_a_known_failure_is_not_searched_for_where_few_examples_are_afforded() -> None:
+    with pytest.raises(pytest.skip.Exception, match="takes up to 400 examples, and this profile has 9"):
+        check("refuted", refutes=lambda n: True, max_examples=9)
+    assert check("refuted", refutes=lambda n: True, max_examples=10)
+    assert len(check("supported", refutes=lambda n: False, max_examples=2)) == 2
 
 
 def test_the_search_for_a_known_failure_is_the_same_each_run() -> None:
