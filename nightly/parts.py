@@ -11,7 +11,7 @@ from nightly.part import Part
 
 PYTHON = "{python}"
 PROPERTIES = (PYTHON, "-m", "pytest", "properties")
-# Of GPT-Neo-125M on a CPU few examples are affordable, and one process has enough to hold.
+# Of GPT-Neo-125M few examples are affordable, and one process has enough to hold.
 LARGE = ("--villani-landscape=gpt-neo-125m", "-n", "1")
 
 
@@ -44,12 +44,12 @@ CPU: Sequence[Part] = (
         minutes=35,
     ),
     Part(
-        "properties-125m", "the properties on the full GPT-Neo-125M, a few examples each",
-        [(*PROPERTIES, *LARGE, "--hypothesis-profile=large")], minutes=20,
+        "properties-125m", "the properties on the full GPT-Neo-125M, two examples each, of as many as there is time for",
+        [(*PROPERTIES, *LARGE, "--hypothesis-profile=large", "--villani-minutes=6")], minutes=15,
     ),
     Part(
         "calibration", "a sample of the calibration",
-        [(PYTHON, "-m", "villani_verify.calibration", "--out={out}/calibration", "--replications=300", "--verifications=60",
+        [(PYTHON, "-m", "villani_verify.calibration", "--out={out}/calibration", "--replications=150", "--verifications=40",
           "--control-seeds=0")],
         minutes=15, summary=calibration_line,
     ),

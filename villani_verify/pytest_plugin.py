@@ -12,7 +12,9 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 from collections.abc import Generator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +42,7 @@ _MACHINE: Mapping[str, tuple[str, type, str]] = {
 }
 _LANDSCAPE = pytest.StashKey["Landscape"]()
 _RUNS = pytest.StashKey[list[Any]]()
+_BEGAN = pytest.StashKey[float]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,6 +55,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="parameters with λ = 0, such as '*.bias'; may be repeated",
     )  # fmt: skip
     group.addoption("--villani-seed", dest="villani_seed", type=int, default=0, help="seed of the probes (default 0)")
+    group.addoption(
+        "--villani-minutes", dest="villani_minutes", type=float, default=None, metavar="M",
+        help="begin no test after M minutes, and begin with another test each day, so that each has its turn",
+    )  # fmt: skip
     group.addoption(
         "--villani-statistics", dest="villani_statistics", type=Path, default=None, metavar="FILE",
         help="write examples, events and targets of each property to this JSON file",
@@ -84,6 +91,9 @@ def pytest_configure(config: pytest.Config) -> None:
             register_profiles()
         except VillaniError as error:
             raise pytest.UsageError(one_line(error)) from None
+    minutes = config.getoption("villani_minutes")
+    if minutes is not None and not minutes > 0:
+        raise pytest.UsageError(f"--villani-minutes {minutes:g}: it is not a positive number; give one such as 10")
     path = config.getoption("villani_statistics")
     # Workers hand theirs to the controller, which writes.
     if path is not None and not hasattr(config, "workerinput"):
@@ -110,8 +120,20 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         config.stash[_LANDSCAPE] = landscape
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with another test each day where not all may have their time."""
+    if config.getoption("villani_minutes") is not None and items:
+        first = datetime.now(UTC).date().toordinal() % len(items)
+        items[:] = [*items[first:], *items[:first]]
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip tests marked `gpu` where there is no CUDA device."""
+    """Skip tests marked `gpu` where there is no CUDA device, and all once the time is over."""
+    minutes = item.config.getoption("villani_minutes")
+    began = item.config.stash.setdefault(_BEGAN, time.monotonic())
+    if minutes is not None and time.monotonic() - began > 60 * minutes:
+        pytest.skip(f"--villani-minutes {minutes:g} are over; another day begins with another test")
     if item.get_closest_marker("gpu") is None:
         return
     import torch

@@ -60,7 +60,7 @@ def test_under_ci_the_nightly_still_draws_new_examples_and_keeps_failures(tmp_pa
     assert found["name"] == "nightly"
     assert found["derandomize"] is False
     assert found["database"] == "DirectoryBasedExampleDatabase"
-    assert found["max_examples"] == 500
+    assert found["max_examples"] == 300
     assert found["deadline"] is None
     assert found["health"] == ["too_slow"]
     assert found["several"] is False

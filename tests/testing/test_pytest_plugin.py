@@ -142,6 +142,41 @@ def test_gpu_tests_are_skipped_with_the_reason(tmp_path: Path) -> None:
     assert "needs a CUDA device, and torch.cuda.is_available() is False here" in found.stdout
 
 
+TIMED = """
+import pytest, time
+@pytest.mark.parametrize("number", range(5))
+def test_of(number): time.sleep(0.2)
+"""
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_no_test_begins_after_the_minutes_and_another_is_first_each_day(tmp_path: Path, workers: str) -> None:
+    tmp_path.joinpath("test_timed.py").write_text(TIMED)
+    # A hook of the collected directory sets the date of the plugin.
+    days = {}
+    for day in (0, 1):
+        tmp_path.joinpath("conftest.py").write_text(
+            "import datetime\nimport villani_verify.pytest_plugin as plugin\n\n"
+            "class Clock:\n    @staticmethod\n    def now(zone):\n"
+            f"        return datetime.datetime.fromordinal(738_003 + {day})\n\nplugin.datetime = Clock\n"
+        )
+        found = run(tmp_path, "-v", "-n", workers, "--villani-minutes", "0.0001", "-rs")
+        assert found.returncode == 0, found.stdout + found.stderr
+        passed = re.findall(r"PASSED.*test_of\[(\d)\]|test_of\[(\d)\] PASSED", found.stdout)
+        days[day] = [int("".join(groups)) for groups in passed]
+        assert "--villani-minutes 0.0001 are over; another day begins with another test" in found.stdout
+        assert "1 passed, 4 skipped" in found.stdout
+    # The first always has its turn.
+    assert days == {0: [3], 1: [4]}
+
+
+def test_minutes_that_are_none_are_a_wrong_request(tmp_path: Path) -> None:
+    tmp_path.joinpath("test_timed.py").write_text(TIMED)
+    found = run(tmp_path, "--villani-minutes", "0")
+    assert found.returncode == 4
+    assert "--villani-minutes 0: it is not a positive number; give one such as 10" in found.stderr
+
+
 def test_the_plugin_imports_nothing_heavy() -> None:
     heavy = "torch", "numpy", "transformers", "hypothesis", "typer", "rich", "scipy", "matplotlib", "jinja2", "datasets"
     code = f"import sys, villani_verify.pytest_plugin; print([m for m in {heavy!r} if m in sys.modules])"

@@ -28,7 +28,7 @@ ENVIRONMENT_VARIABLE = "VILLANI_HYPOTHESIS_PROFILE"
 _SEARCH = (Phase.explicit, Phase.reuse, Phase.generate, Phase.target)
 # Phase.explain re-runs a failing example dozens of times to guess at causes; replaying the witness says more.
 _SEARCH_AND_SHRINK = (*_SEARCH, Phase.shrink)
-_NIGHTLY_EXAMPLES = 500
+_NIGHTLY_EXAMPLES = 300
 
 _SHARED: Mapping[str, Any] = MappingProxyType(
     {
