@@ -66,7 +66,7 @@ def test_checkpoints_of_a_training(run, tmp_path):
     assert sorted(p.name for p in out.iterdir()) == ["density-1.svg", "density-2.svg", "extremes.svg", "results.json"]
     found = json.loads((out / "results.json").read_text())["points"]
     assert [p["checkpoint"] for p in found] == [str(s) for s in steps]
-    assert "step-10" in outcome.out.replace("\n", "")
+    assert outcome.out.count("step-0") == outcome.out.count("step-10") == 5
     # The same points by their radii.
     radii = [a for p in found for a in ("--radius", repr(p["radius"]))]
     scaled = json.loads(run("spectrum", *where, *radii, "--json", "-").out)["points"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Any
 
 import typer
@@ -128,7 +128,7 @@ def _print(measured: Mapping[str, Any]) -> None:
             ("fraction negative", p["fraction_negative"]),
         ):
             note = "" if found.get("converged", True) else "not converged"
-            named = [p["checkpoint"]] if several else []
+            named = [PurePath(p["checkpoint"]).name] if several else []
             rows.append(
                 [*named, what, show_number(p["radius"]), show_number(found["value"], 6), show_interval(found["interval"], 6), note]
             )
