@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 
@@ -52,18 +53,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(f"--json {options.json}: cannot be made ({error.strerror}); give another directory")
     tasks = [(e.name, seed) for e in entries if e.name not in skipped for seed in range(options.seeds)]
     counts: Counter[str] = Counter()
-    for (landscape, seed), (verification, seconds) in zip(tasks, all_verified(tasks, options.jobs), strict=True):
+    for (landscape, seed), found in zip(tasks, all_verified(tasks, options.jobs), strict=True):
         if options.json:
             name = landscape if options.seeds == 1 else f"{landscape}-seed-{seed}"
-            write_whole(options.json / f"{name}.json", json.dumps(verification.as_dict(), indent=2, allow_nan=False) + "\n")
-        differing = count(verification, counts)
-        print(f"{landscape:32} seed {seed} {seconds:7.1f} s  {'; '.join(differing) or 'as expected'}", flush=True)
+            write_whole(options.json / f"{name}.json", json.dumps(found.results, indent=2, allow_nan=False) + "\n")
+        counts += found.counts
+        print(f"{landscape:32} seed {seed} {found.seconds:7.1f} s  {'; '.join(found.differing) or 'as expected'}", flush=True)
     print(f"{counts['right']} right, {counts['wrong']} wrong, {counts['inconclusive']} inconclusive")
     return 1 if counts["wrong"] or counts["inconclusive"] else 0
 
 
-def all_verified(tasks: Sequence[tuple[str, int]], jobs: int) -> Iterator[tuple[Verification, float]]:
-    """Yield each verification and its seconds, in the order of the tasks; with several jobs in processes of one thread each."""
+class Found(NamedTuple):
+    """What is kept of a verification: plain values, as a model cannot leave its process.
+
+    Attributes:
+        results: the results object.
+        counts: "right", "wrong" and "inconclusive" → number of verdicts.
+        differing: what is not as expected.
+        seconds: of the verification.
+    """
+
+    results: dict[str, Any]
+    counts: Counter[str]
+    differing: list[str]
+    seconds: float
+
+
+def all_verified(tasks: Sequence[tuple[str, int]], jobs: int) -> Iterator[Found]:
+    """Yield what was found, in the order of the tasks; with several jobs in processes of one thread each."""
     if jobs == 1:
         yield from map(verified, tasks)
         return
@@ -71,11 +88,14 @@ def all_verified(tasks: Sequence[tuple[str, int]], jobs: int) -> Iterator[tuple[
         yield from pool.map(verified, tasks)
 
 
-def verified(task: tuple[str, int]) -> tuple[Verification, float]:
+def verified(task: tuple[str, int]) -> Found:
     """Verify the landscape of a name with a seed."""
     name, seed = task
     started = time.perf_counter()
-    return verify(zoo_entry(name).make(), seed=seed), time.perf_counter() - started
+    verification = verify(zoo_entry(name).make(), seed=seed)
+    counts: Counter[str] = Counter()
+    differing = count(verification, counts)
+    return Found(verification.as_dict(), counts, differing, time.perf_counter() - started)
 
 
 def count(verification: Verification, counts: Counter[str]) -> list[str]:

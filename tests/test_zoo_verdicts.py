@@ -76,9 +76,9 @@ def test_jobs_change_neither_results_nor_their_order(tmp_path: Path) -> None:
         command = [
             sys.executable,
             script,
-            "--seeds=2",
+            "--seeds=1",
             "--names",
-            "linear-growth",
+            "gpt-neo-tiny-relu",
             "relu-kink",
             f"--json={tmp_path / jobs}",
             f"--jobs={jobs}",
