@@ -16,10 +16,13 @@ LARGE = ("--villani-landscape=gpt-neo-125m", "-n", "1")
 
 
 def calibration_line(folder: Path, log: str) -> str:
-    """Return how many intervals were sampled, and how many verdicts were as expected."""
+    """Return how many intervals were sampled, and what became of true landscapes."""
     found = json.loads((folder / "calibration" / "measured.json").read_text(encoding="utf-8"))
-    rows = [row for entry in found["verifications"] for row in entry["rows"].values()]
-    return f"{len(found['coverage'])} intervals, {len(rows)} verdicts"
+    told = found["false_refutations"]
+    return (
+        f"{len(found['coverage'])} intervals; {told['with_false_refutation']} of {told['verifications']} verifications of true "
+        f"landscapes refute, {told['rows_undecided']} of {told['rows']} verdicts are undecided"
+    )
 
 
 def _asv(*more: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from typing import IO
 
 from nightly.journal import Done, Record
 from nightly.part import Part
+from villani_verify.errors import one_line
 
 ROOT = Path(__file__).resolve().parents[1]
 GRACE = 10.0
@@ -74,7 +75,13 @@ def run_part(part: Part, record: Record, folder: Path) -> Done:
             if problem:
                 break
     printed = log.read_text(encoding="utf-8", errors="replace")
-    summary = f"{problem}; {log}" if problem else part.summary(folder, printed)
+    summary = ""
+    if not problem:
+        try:
+            summary = part.summary(folder, printed)
+        except (OSError, ValueError, LookupError, TypeError) as e:
+            problem = f"its results cannot be read ({type(e).__name__}: {one_line(e, 120)})"
+    summary = f"{problem}; {log}" if problem else summary
     return Done(part.name, "failed" if problem else "passed", round(time.monotonic() - started, 1), summary)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from nightly.part import last_line
 from nightly.parts import CPU, GPU, KINDS
+from villani_verify.calibration.__main__ import main as calibrate
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERY = [pytest.param(part, id=part.name) for parts in KINDS.values() for part in parts]
@@ -35,6 +36,15 @@ def test_every_program_is_there(part: object) -> None:
 
 def test_the_dashboard_comes_last_as_it_shows_the_rest() -> None:
     assert CPU[-1].name == "dashboard"
+
+
+def test_the_line_of_the_calibration_is_read_from_what_it_writes(tmp_path: Path) -> None:
+    asked = ("--replications=50", "--verifications=1", "--control-seeds=0", "--only", "hutchinson-10-light", "isotropic-bowl")
+    assert calibrate([f"--out={tmp_path / 'calibration'}", *asked]) == 0
+    (part,) = (part for part in CPU if part.name == "calibration")
+    assert part.summary(tmp_path, "") == (
+        "1 intervals; 0 of 1 verifications of true landscapes refute, 0 of 5 verdicts are undecided"
+    )
 
 
 def test_the_summary_of_a_part_is_the_last_line_it_printed(tmp_path: Path) -> None:

@@ -46,6 +46,17 @@ def test_a_part_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     assert said[2].endswith("s: fine")
 
 
+@pytest.mark.parametrize("error", [KeyError("rows"), ValueError("two\nlines"), FileNotFoundError(2, "No such file", "x.json")])
+def test_results_that_cannot_be_summed_up_are_a_failure_of_their_part_alone(error: Exception, tmp_path: Path) -> None:
+    def summary(folder: Path, printed: str) -> str:
+        raise error
+
+    record = run([part("first", "", summary=summary), part("second", "print('fine')")], RECORD, tmp_path, say=lambda line: None)
+    assert [(p.name, p.status) for p in record.parts] == [("first", "failed"), ("second", "passed")]
+    assert record.parts[0].summary.startswith(f"its results cannot be read ({type(error).__name__}: ")
+    assert "\n" not in record.parts[0].summary
+
+
 def test_words_are_filled_in_and_the_environment_is_set(tmp_path: Path) -> None:
     code = "import os, sys; open(sys.argv[1] + '/seen', 'w').write(sys.argv[2] + os.environ['COLOUR'] + os.getcwd())"
     one = Part("one", "about", [[*python(code), "{out}", "{machine}"]], 1, environment=(("COLOUR", "blue"),))
