@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ from villani_verify.calibration.verifications import HEAVY
 from villani_verify.criteria.result import Status
 from villani_verify.errors import RequestError
 from villani_verify.files import write_whole
+from villani_verify.landscape import Landscape
 from villani_verify.landscapes.zoo import ZOO, zoo_entry
 from villani_verify.verification import Verification, as_expected, verify
 
@@ -88,11 +90,18 @@ def all_verified(tasks: Sequence[tuple[str, int]], jobs: int) -> Iterator[Found]
         yield from pool.map(verified, tasks)
 
 
+@lru_cache(maxsize=1)
+def landscape_of(name: str) -> Landscape:
+    """Make a landscape once for all its seeds, which follow each other."""
+    return zoo_entry(name).make()
+
+
 def verified(task: tuple[str, int]) -> Found:
     """Verify the landscape of a name with a seed."""
     name, seed = task
+    landscape = landscape_of(name)
     started = time.perf_counter()
-    verification = verify(zoo_entry(name).make(), seed=seed)
+    verification = verify(landscape, seed=seed)
     counts: Counter[str] = Counter()
     differing = count(verification, counts)
     return Found(verification.as_dict(), counts, differing, time.perf_counter() - started)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -115,6 +115,7 @@ def _write(measured: Mapping[str, Any], out: Path) -> None:
 
 def _print(measured: Mapping[str, Any]) -> None:
     from villani_verify.cli.console import print_lines, print_table, show_interval, show_number
+    from villani_verify.report.checkpoints import short_name
 
     print_lines(f"{measured['landscape']}: {measured['dimension']:,} parameters; intervals at {measured['level']:.0%}\n")
     several = any(p["checkpoint"] for p in measured["points"])
@@ -128,7 +129,7 @@ def _print(measured: Mapping[str, Any]) -> None:
             ("fraction negative", p["fraction_negative"]),
         ):
             note = "" if found.get("converged", True) else "not converged"
-            named = [PurePath(p["checkpoint"]).name] if several else []
+            named = [short_name(p["checkpoint"])] if several else []
             rows.append(
                 [*named, what, show_number(p["radius"]), show_number(found["value"], 6), show_interval(found["interval"], 6), note]
             )

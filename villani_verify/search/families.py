@@ -209,7 +209,9 @@ def parameters_at(
         squared_norms: those of the tensors of θ(1), where they are known already.
     """
     if isinstance(family, Ray):
-        start = 0.0 if family.base == "origin" else norm(landscape.initial)
+        start = 0.0
+        if family.base == "initial":
+            start = math.sqrt(math.fsum(squared_norms.values())) if squared_norms else norm(landscape.initial)
         found = [math.sqrt(max((radius - start) * (radius + start), 0.0)) for radius in radii]
         return [max(r, 1.0) if r <= _LARGEST_PARAMETER else None for r in found]
     norms = squared_norms or {n: squared_norm(t) for n, t in family.base(landscape).items()}

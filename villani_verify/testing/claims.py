@@ -18,8 +18,9 @@ from villani_verify.testing.witnesses import report_witness
 T = TypeVar("T")
 
 SEARCHED_EXAMPLES = 400
-_FEWEST_EXAMPLES = 10
 """How many examples are drawn before a counterexample that should exist counts as not found."""
+_FEWEST_EXAMPLES = 10
+"""A profile with fewer affords no such search."""
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from villani_verify.report.checkpoints import short_name
 from villani_verify.report.figures.axes import band, log_axis
 from villani_verify.report.figures.canvas import PALETTE, Drawn, canvas, finish
 from villani_verify.report.numbers import counted, number, percent, power_of_ten, show
@@ -44,7 +44,7 @@ def _density(name: str, point: Mapping[str, Any], dimension: int, level: str) ->
     width = density["kernel_width"]
     single = 1 / (dimension * width * 2.5066)
     title = f"Density of the eigenvalues of ∇²F at radius {show(point['radius'])}"
-    title += f", checkpoint {_last_part(point['checkpoint'])}" if point["checkpoint"] else ""
+    title += f", checkpoint {short_name(point['checkpoint'])}" if point["checkpoint"] else ""
     with canvas() as (figure, axes):
         bottom = single / 10**_DECADES_BELOW_ONE_EIGENVALUE
         limits = log_axis(axes, "y", [bottom, max(values), min(max(high), 10 * max(values))])
@@ -89,7 +89,7 @@ def _extremes(points: list[Mapping[str, Any]], level: str) -> Drawn:
     title = f"Ends and mean of the spectrum of ∇²F {'through training' if training else 'against radius'}"
     with canvas() as (figure, axes):
         if training:
-            axes.set_xticks(places, [_last_part(p["checkpoint"]) for p in points])
+            axes.set_xticks(places, [short_name(p["checkpoint"]) for p in points])
         else:
             log_axis(axes, "x", places)
         ends = [v for values, *_, label in curves for v in values if not label.startswith("mean")]
@@ -104,10 +104,6 @@ def _extremes(points: list[Mapping[str, Any]], level: str) -> Drawn:
         grows = "training goes on" if training else "the radius grows"
         failed = f"Spectral inflation is the outer lines moving apart as {grows}; without it they would be level."
         return Drawn("extremes", title, finish(figure, "extremes", title, f"{see} {failed}"), see, failed)
-
-
-def _last_part(checkpoint: str) -> str:
-    return PurePath(checkpoint).name or checkpoint
 
 
 def _axis_of_both_signs(axes: Axes, values: list[float]) -> tuple[float, float]:
