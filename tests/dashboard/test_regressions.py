@@ -64,6 +64,13 @@ def test_short_series_are_counted_and_not_judged(series: Callable[..., Series]) 
     assert len(found.found) == 1
 
 
+def test_the_more_series_a_page_has_the_clearer_a_step_must_be(series: Callable[..., Series]) -> None:
+    made = [series(1.0, 1.06, 0.96, 1.02, 0.97, 1.15, 1.19, 1.13, 1.2)]
+    assert len(find_regressions(history(*made)).found) == 1
+    steady = [series(*noisy(1.0, 9)) for _ in range(99)]
+    assert find_regressions(history(*made, *steady)).found == ()
+
+
 def test_from_nothing_to_something_is_infinitely_more(series: Callable[..., Series]) -> None:
     (step,) = find_regressions(history(series(0.0, 0.0, 0.0, 1.0, 1.0, 1.0))).found
     assert step.factor == math.inf

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from dashboard.steps import steps
+from dashboard.steps import _largest, steps
 
 PAGE = 0.05 / 6
 """The level of each of six series."""
@@ -59,6 +60,22 @@ def test_one_level_is_cut_as_seldom_as_is_said(size: int, correlation: float, ti
     level, num_series = 0.05, 400
     wrong = sum(bool(cut(np.exp(noise(random, size, 0.03, correlation)), level)) for _ in range(num_series))
     assert wrong <= binom.isf(2e-5, num_series, times * level)
+
+
+@pytest.mark.parametrize("size", [4, 5, 9, 30])
+def test_the_statistic_against_the_formula_written_out(size: int) -> None:
+    x = 3.0 + noise(np.random.default_rng(size), size, 0.1, 0.6)
+    found = {}
+    for k in range(1, size):
+        first, second = x[:k], x[k:]
+        residuals = [*(first - first.mean()), *(second - second.mean())]
+        squares = sum(e * e for e in residuals)
+        t = abs(first.mean() - second.mean()) / math.sqrt(squares / (size - 2) * (1 / k + 1 / (size - k)))
+        r = sum(a * b for a, b in itertools.pairwise(residuals)) / squares
+        r = max(r + (1 + 3 * r) / size, 0.0)
+        found[k] = t, t * math.sqrt((1 - r) / (1 + r))
+    best = max(found, key=lambda k: found[k][0])
+    assert _largest(x) == (best, pytest.approx(found[best][1], rel=1e-9))
 
 
 @pytest.mark.parametrize(

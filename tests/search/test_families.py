@@ -182,3 +182,7 @@ def test_norms_that_are_known_are_not_computed_again() -> None:
     family = Scaling({"c": 2})
     known = {"h.0.a": 9.0, "h.0.b": 7.0, "c": 1.0}
     assert parameters_at(landscape(), family, [5.0, 3.0], squared_norms=known) == pytest.approx([math.sqrt(3.0), 1.0])
+    # 17 + 8² = 9²
+    ray = Ray("isotropic", 0, 0, "initial")
+    assert parameters_at(landscape(), ray, [9.0], squared_norms=known) == pytest.approx([8.0])
+    assert parameters_at(landscape(), Ray("isotropic", 0, 0, "origin"), [9.0], squared_norms=known) == [9.0]
