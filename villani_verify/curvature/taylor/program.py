@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import operator
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -161,9 +161,9 @@ class Program:
             if not without_source and isinstance(values[node], Tensor) and values[node].requires_grad:
                 results.setdefault(id(values[node]), node)
         loss = values[self.output]
-        if not loss.requires_grad:
-            return {}
         wanted = list(results.values())
+        if not loss.requires_grad or not wanted:
+            return {}
         found = torch.autograd.grad(loss, [values[node] for node in wanted], allow_unused=True)
         return {node: adjoint for node, adjoint in zip(wanted, found, strict=True) if adjoint is not None}
 
@@ -323,7 +323,7 @@ def _apply(node: fx.Node, fetch: Callable[[fx.Node], Any], declared: torch.dtype
         return arguments[0][arguments[1]]
     if "_assert" in str(target):
         return None  # guards of the traced shapes and dtypes, which hold for the value at t = 0
-    jet = next((leaf for leaf in pytree.tree_leaves((arguments, options)) if isinstance(leaf, Jet)), None)
+    jet = _first_jet(arguments) or _first_jet(options.values())
     if jet is None:
         return target(*arguments, **options)
     if target is aten._to_copy.default and _keeps_declared(options.get("dtype"), declared):
@@ -337,6 +337,18 @@ def _apply(node: fx.Node, fetch: Callable[[fx.Node], Any], declared: torch.dtype
         raise
     except _FAILURES as e:
         raise TaylorError(f"operation {target}: its Taylor rule failed ({_place(node)}): {type(e).__name__}: {e}") from e
+
+
+def _first_jet(arguments: Iterable[Any]) -> Jet | None:
+    """Return a jet among the arguments, or in the lists among them."""
+    for argument in arguments:
+        if isinstance(argument, Jet):
+            return argument
+        if isinstance(argument, list | tuple):
+            found = _first_jet(argument)
+            if found is not None:
+                return found
+    return None
 
 
 def _differentiable(node: fx.Node, fetch: Callable[[fx.Node], Any]) -> Any:
