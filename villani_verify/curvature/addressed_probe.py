@@ -10,6 +10,30 @@ from torch import Tensor
 from villani_verify.curvature.probe_signs import PatternedSigns, patterned_signs, rows_of_probes, stacked_probes
 
 
+class Lookups:
+    """Which rows a program looks up, found once: every pass over the same batch looks up the same."""
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self._known: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}
+
+    def distinct(self, name: str, call: int, places: Tensor, before: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the places, with those before, each once and in order, and where among them each of `places` is.
+
+        Args:
+            name: of the parameter.
+            call: which of the pass's lookups in that parameter.
+            places: of the rows, any shape.
+            before: what the lookup before this one returned, if there was one.
+        """
+        if (name, call) not in self._known:
+            wanted = places.reshape(-1) if before is None else torch.cat([places.reshape(-1), before])
+            # How many there are decides a shape, so a GPU has to be waited for.
+            distinct, inverse = torch.unique(wanted, return_inverse=True)
+            self._known[name, call] = distinct, inverse[: places.numel()].reshape(places.shape)
+        return self._known[name, call]
+
+
 class AddressedProbe:
     """The signs of K probes for one parameter, drawn from their address where they are needed.
 
@@ -21,12 +45,15 @@ class AddressedProbe:
         indices: of the probes.
     """
 
-    def __init__(self, name: str, like: Tensor, seed: int, indices: Sequence[int]) -> None:
+    def __init__(self, name: str, like: Tensor, seed: int, indices: Sequence[int], lookups: Lookups | None = None) -> None:
+        """Take the address, and where several passes look up the same rows what is known of them."""
         self.name = name
         self.shape = like.shape
         self.like = like.new_empty(0)
         self.seed = seed
         self.indices = indices
+        self._lookups = Lookups() if lookups is None else lookups
+        self._asked = 0
         self._seen: tuple[Tensor, Tensor] | None = None
 
     @property
@@ -52,10 +79,10 @@ class AddressedProbe:
 
     def rows(self, places: Tensor) -> Tensor:
         """Return rows of the signs of all probes, shape (K, *shape of places, …), and remember which."""
-        wanted = places.reshape(-1) if self._seen is None else torch.cat([places.reshape(-1), self._seen[0]])
-        distinct, inverse = torch.unique(wanted, return_inverse=True)
+        distinct, inverse = self._lookups.distinct(self.name, self._asked, places, self._seen and self._seen[0])
+        self._asked += 1
         self._seen = distinct, self._rows_of(distinct)
-        return self._seen[1][:, inverse[: places.numel()].reshape(places.shape)]
+        return self._seen[1][:, inverse]
 
     def rows_seen(self) -> tuple[Tensor, Tensor] | None:
         """Return the places, in order and each once, and the signs (K, places, …) of the rows given so far, if any."""

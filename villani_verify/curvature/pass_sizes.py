@@ -17,6 +17,8 @@ _NUMBERS_PER_PASS_STORED = 1 << 25
 # Tensors of that size that a pass has at the same time, at most, with some left over.
 _COPIES = 8
 _MOST_PROBES_PER_PASS = 64
+# A GPU is not busy with fewer.
+_MOST_PROBES_PER_PASS_ON_GPU = 256
 # Sequences are cut into smaller batches until so many probes share a pass.
 _FEWEST_PROBES_PER_PASS = 8
 
@@ -37,7 +39,8 @@ def pass_sizes(landscape: Landscape, point: Point) -> tuple[Landscape, int]:
         if smaller is None:
             break
         landscape, largest = smaller, -(-largest // 2)
-    return landscape, min(_MOST_PROBES_PER_PASS, (numbers if stored else _room(landscape)) // largest)
+    most = _MOST_PROBES_PER_PASS_ON_GPU if landscape.device.type == "cuda" else _MOST_PROBES_PER_PASS
+    return landscape, min(most, (numbers if stored else _room(landscape)) // largest)
 
 
 def _room(landscape: Landscape) -> int:

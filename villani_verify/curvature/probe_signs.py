@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from villani_verify.curvature.kernels import kernels_for
 from villani_verify.curvature.probes import stacked_signs
 
 PATTERNS = 96
@@ -65,6 +66,10 @@ class PatternedSigns:
         count = self.patterns.shape[1]
         if self.transposed:
             product = torch.matmul(x, self.patterns.mT)
+            kernels = kernels_for(out.device)
+            if kernels is not None and out.stride(-1) == 1:
+                kernels.add_patterned(out, product, self.rows)
+                return
             whole = out.shape[-1] // count * count
             # Row after row of V: all patterns, and again.
             blocks = out[..., :whole].unflatten(-1, (-1, count))

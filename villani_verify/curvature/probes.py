@@ -10,20 +10,80 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from villani_verify.curvature.kernels import draws_signs
+
 _MASK = (1 << 64) - 1
 
 
+class AddressBuffer:
+    """While it is open, signs on its device are drawn from the address that this tensor holds when they are drawn.
+
+    A captured pass draws them anew at each replay: what it captured is where the address lies, and not what it was.
+
+    Attributes:
+        held: the seed, and the index of each probe; int64, shape (K + 1,).
+    """
+
+    def __init__(self, device: torch.device, seed: int, indices: Sequence[int]) -> None:
+        """Make the tensor, and put in it the address with which the pass is captured."""
+        self._asked = (seed, tuple(indices))
+        self.held = _words(seed, indices).to(device)
+
+    def fill(self, seed: int, indices: Sequence[int]) -> None:
+        """Put another address in the tensor, of as many probes, without waiting for the GPU."""
+        self.held.copy_(_words(seed, indices).pin_memory(), non_blocking=True)
+
+    def address(self, seed: int, indices: Sequence[int]) -> Tensor:
+        """Return the tensor, for whoever asks for the address it was made with."""
+        if (seed, tuple(indices)) != self._asked:
+            raise ValueError(f"a captured pass draws the probes {self._asked}, and not {(seed, tuple(indices))}")
+        return self.held
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Serve what is drawn meanwhile in this thread."""
+        token = _BUFFER.set(self)
+        try:
+            yield
+        finally:
+            _BUFFER.reset(token)
+
+
+_BUFFER: ContextVar[AddressBuffer | None] = ContextVar("address buffer", default=None)
+
+
+def address_on(device: torch.device, seed: int, indices: Sequence[int]) -> Tensor:
+    """Return the seed and the probes' indices as a tensor on the device, int64, shape (K + 1,)."""
+    buffer = _BUFFER.get()
+    return _kept_address(device, seed, tuple(indices)) if buffer is None else buffer.address(seed, indices)
+
+
+@lru_cache(maxsize=4)
+def _kept_address(device: torch.device, seed: int, indices: tuple[int, ...]) -> Tensor:
+    return _words(seed, indices).pin_memory().to(device, non_blocking=True)
+
+
+def _words(seed: int, indices: Sequence[int]) -> Tensor:
+    return torch.from_numpy(np.array([seed & _MASK, *(k & _MASK for k in indices)], dtype=np.uint64).view(np.int64))
+
+
+@lru_cache(maxsize=4096)
+def _word(purpose: str, name: str, *, signed: bool = False) -> int:
+    return int.from_bytes(hashlib.blake2b(f"{purpose}\0{name}".encode(), digest_size=8).digest(), "little", signed=signed)
+
+
 def _bit_generator(purpose: str, seed: int, index: int, name: str) -> np.random.Philox:
-    digest = hashlib.blake2b(f"{purpose}\0{name}".encode(), digest_size=8).digest()
     # As uint64 arrays: NumPy makes float64 of a list with integers on both sides of 2^63, and drops their low bits.
-    key = np.array([seed & _MASK, int.from_bytes(digest, "little")], dtype=np.uint64)
+    key = np.array([seed & _MASK, _word(purpose, name)], dtype=np.uint64)
     # The index sits in the third counter word: consecutive probes are 2^128 draws apart and never overlap.
     counter = np.array([0, 0, index & _MASK, 0], dtype=np.uint64)
     return np.random.Philox(key=key, counter=counter)
@@ -61,6 +121,10 @@ def signs(name: str, shape: torch.Size | tuple[int, ...], *, seed: int, index: i
 def stacked_signs(name: str, shape: torch.Size | tuple[int, ...], *, seed: int, indices: Sequence[int], like: Tensor) -> Tensor:
     """Return the signs of several probes for one tensor, shape `(K, *shape)`; see `signs`."""
     count = math.prod(shape)
+    on_gpu = draws_signs(like.device)
+    if on_gpu is not None:
+        address = address_on(like.device, seed, indices)
+        return on_gpu.signs(address, _word("signs", name, signed=True), count, like).reshape(len(indices), *shape)
     words = np.stack([_bit_generator("signs", seed, k, name).random_raw((count + 63) // 64) for k in indices])
     rows = torch.from_numpy(words.astype("<u8", copy=False).view("<i2")).to(like.device)
     signed = torch.index_select(_sign_table(like.dtype, like.device), 0, rows.view(-1).int() + _HALF)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from villani_verify.curvature.addressed_probe import AddressedProbe
+from villani_verify.batches import Batch
+from villani_verify.curvature.addressed_probe import AddressedProbe, Lookups
 from villani_verify.curvature.hessian_form import HessianForm
 from villani_verify.curvature.pass_sizes import pass_sizes
+from villani_verify.curvature.replayed_passes import ReplayedPasses
 from villani_verify.curvature.rounding import fast_product_dtype
 from villani_verify.curvature.sample_form import SampleForm
 from villani_verify.curvature.sums import sum_or_nan
 from villani_verify.curvature.taylor.collapsed import CollapsedJet, lines
 from villani_verify.curvature.taylor.program import AdjointError, Program, program_for
+from villani_verify.curvature.taylor.rounded_product import rounded_factors
 from villani_verify.curvature.taylor.weighted import BatchAdjoints
 from villani_verify.curvature.trace_form import TraceForm
 from villani_verify.landscape import Landscape
@@ -153,13 +157,22 @@ def _forms_of_batch(
     adjoints = BatchAdjoints(landscape.loss_function, point, landscape.batches)
     forms: list[float] = []
 
+    def pass_of(batch: Batch, chunk: Sequence[int]) -> Tensor:
+        of_batch = adjoints.of(batch)
+        drawn = _drawn(seed, chunk, of_batch.lookups)
+        jets = of_batch.lines(drawn, len(chunk), sampled=sampled, rounding=rounding)
+        with rounded_factors(rounding, landscape.device):
+            return of_batch.second_order(jets, len(chunk))
+
+    replayed = ReplayedPasses(partial(pass_of, landscape.batches[0]), seed, landscape.device)
+
     def one_pass(smaller: Landscape, chunk: Sequence[int]) -> None:
-        rows = []
-        for weight, batch in smaller.weighted_batches():
-            of_batch = adjoints.of(batch)
-            probes = of_batch.lines(_drawn(seed, chunk), len(chunk), sampled=sampled, rounding=rounding)
-            rows.append([2 * weight * float(x) for x in of_batch.second_order(probes, len(chunk))])
-        forms.extend(sum_or_nan(column) for column in zip(*rows, strict=True))
+        if smaller is landscape:
+            found = [replayed(chunk, still_to_come=len(indices) - len(forms)).tolist()]
+        else:
+            found = [pass_of(batch, chunk).tolist() for batch in smaller.batches]
+        weights = [2 * weight for weight, _ in smaller.weighted_batches()]
+        forms.extend(sum_or_nan([w * x for w, x in zip(weights, column, strict=True)]) for column in zip(*found, strict=True))
 
     in_passes(one_pass, landscape, indices, per_pass=per_pass)
     return forms
@@ -184,5 +197,5 @@ def _carried(landscape: Landscape, point: Point, seed: int, indices: Sequence[in
     return [sum_or_nan(column) for column in zip(*slopes, strict=True)], [sum_or_nan(column) for column in zip(*forms, strict=True)]
 
 
-def _drawn(seed: int, indices: Sequence[int]) -> Callable[[str, Tensor], AddressedProbe]:
-    return lambda name, like: AddressedProbe(name, like, seed, indices)
+def _drawn(seed: int, indices: Sequence[int], lookups: Lookups | None = None) -> Callable[[str, Tensor], AddressedProbe]:
+    return lambda name, like: AddressedProbe(name, like, seed, indices, lookups)

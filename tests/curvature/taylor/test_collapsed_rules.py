@@ -16,7 +16,7 @@ from villani_verify.curvature.taylor.collapsed import CollapsedJet
 from villani_verify.curvature.taylor.table import RULES, aten, rule_of
 from villani_verify.curvature.taylor.univariate import UnivariateJet
 
-LOG_SOFTMAX, SOFTMAX = aten._log_softmax.default, aten._softmax.default
+LOG_SOFTMAX, SOFTMAX, LAYER_NORM = aten._log_softmax.default, aten._softmax.default, aten.native_layer_norm.default
 
 
 def own(operation: Any) -> Callable[..., CollapsedJet]:
@@ -54,6 +54,32 @@ def test_softmax_is_that_of_the_general_rule(
     if (count, groups) == (1, 1):
         univariate = RULES[operation](UnivariateJet([value, first[0], second[0] if curved else None]), dim, False)
         assert torch.allclose(found.second[0], univariate.coefficients[2], rtol=1e-11, atol=1e-12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    shape=st.lists(st.integers(2, 5), min_size=1, max_size=3), lines=st.sampled_from(((1, 1), (4, 4), (4, 2), (6, 1))),
+    curved=st.booleans(), affine=st.sampled_from(("none", "fixed", "moving")), seed=st.integers(0, 2**32), data=st.data(),
+)  # fmt: skip
+def test_layer_norm_is_that_of_the_general_rule(
+    shape: list[int], lines: tuple[int, int], curved: bool, affine: str, seed: int, data: st.DataObject
+) -> None:
+    rows = shape[data.draw(st.integers(0, len(shape) - 1)) :]
+    generator = torch.Generator().manual_seed(seed)
+    count, groups = lines
+
+    def drawn(*of: int) -> tuple[Tensor, Tensor, Tensor]:
+        return tuple(torch.randn(*leading, *of, generator=generator, dtype=torch.float64) for leading in ((), (count,), (groups,)))
+
+    value, first, second = drawn(*shape)
+    jet = CollapsedJet(value, first, second if curved else None, groups)
+    scale: list[Any] = [None, None]
+    if affine != "none":
+        moving = [CollapsedJet(a, b, None, groups) for a, b, _ in (drawn(*rows), drawn(*rows))]
+        scale = moving if affine == "moving" else [m.value for m in moving]
+    # The ε matters: rows of two numbers may be nearly equal.
+    (found, *_), (expected, *_) = (f(jet, rows, *scale, 0.1) for f in (own(LAYER_NORM), RULES[LAYER_NORM]))
+    assert same(found, expected)
 
 
 @pytest.mark.parametrize("beta", [1, 0.5])

@@ -15,7 +15,7 @@ def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
 
 def test_columns() -> None:
     source = Columns(torch.tensor([4, 0]), drawn(3, 2, 2))
-    whole = source.dense(5)
+    whole = source.dense(torch.Size((2, 3, 5)))
     assert torch.equal(whole[..., [4, 0]], source.values)
     assert float(whole[..., 1:4].abs().sum()) == 0
     adjoint = drawn(2, 5, seed=1)
@@ -28,7 +28,7 @@ def test_patterned_products(rows: int, transposed: bool) -> None:
     signs = PatternedSigns(drawn(2, rows).sign(), drawn(2, 3, 4, seed=1).sign(), transposed=transposed)
     matrix = signs.dense().mT if transposed else signs.dense()
     source = PatternedProducts(drawn(2, 5, matrix.shape[1], seed=2), signs)
-    whole = source.dense(matrix.shape[2])
+    whole = source.dense(torch.Size((1, matrix.shape[2])))
     assert torch.allclose(whole, source.x @ matrix, rtol=1e-12, atol=1e-12)
     adjoint = drawn(5, matrix.shape[2], seed=3)
     assert torch.allclose(source.inner(adjoint), (whole * adjoint).sum((1, 2)), rtol=1e-12)

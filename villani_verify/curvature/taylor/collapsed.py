@@ -24,7 +24,8 @@ from villani_verify.curvature.addressed_probe import AddressedProbe
 from villani_verify.curvature.probe_signs import PatternedSigns
 from villani_verify.curvature.taylor.directions import Deferred, Directions, Later, portions
 from villani_verify.curvature.taylor.jet import Jet, ScalarSeries, value_of, zero_like
-from villani_verify.curvature.taylor.sources import Columns, PatternedProducts, Source
+from villani_verify.curvature.taylor.rounded_product import rows_times_matrix
+from villani_verify.curvature.taylor.sources import Columns, PatternedProducts, Source, Squares
 from villani_verify.curvature.taylor.table import matrix_product
 
 
@@ -62,7 +63,9 @@ class CollapsedJet(Jet):
     def second(self) -> Tensor | None:
         """The sums of a_2 as one tensor."""
         stored = self.stored_second
-        return stored if stored is None or isinstance(stored, Tensor) else stored.dense(self.value.shape[-1])
+        if stored is not None and not isinstance(stored, Tensor):
+            self.stored_second = stored = stored.dense(self.value.shape)
+        return stored
 
     def affine(self, function: Callable[[Tensor], Tensor], linear_part: Callable[[Tensor], Tensor]) -> CollapsedJet:
         """Apply an affine map to a_0 and its linear part to the rest."""
@@ -86,6 +89,9 @@ class CollapsedJet(Jet):
         if slope is None:
             return CollapsedJet(value, torch.zeros_like(self.tangents), None, self.groups)
         second = None if self.second is None else slope * self.second
+        tangents = self.tangents
+        if half_curvature is not None and second is None and self.groups == len(tangents):
+            return CollapsedJet(value, tangents * slope, Squares(half_curvature, tangents), self.groups)
         if half_curvature is not None:
             squares = self._summed_squares()
             second = squares.mul_(half_curvature) if second is None else second.addcmul_(squares, half_curvature)
@@ -107,7 +113,7 @@ class CollapsedJet(Jet):
         if function is torch.mul:
             return self._multiplied(other)
         value = self._product_of_values(function, other)
-        if self._is_independent or other._is_independent:
+        if self.is_independent or other.is_independent:
             return self._times_independent(function, other, value)
         if isinstance(other.first, Directions):
             patterned = other._patterns_in(function, self.value)
@@ -133,7 +139,8 @@ class CollapsedJet(Jet):
         return kept[name]
 
     @property
-    def _is_independent(self) -> bool:
+    def is_independent(self) -> bool:
+        """Whether it is a parameter whose product with anything has a second-order coefficient of mean zero."""
         return isinstance(self.first, Directions) and self.first.independent
 
     def look_up(self, places: Tensor, function: Callable[[Tensor], Tensor]) -> CollapsedJet:
@@ -151,12 +158,12 @@ class CollapsedJet(Jet):
             if part is not None:
                 term = vmap(rest)(part)
                 second = term if second is None else second.add_(term)
-        if function is not matrix_product or not other._is_independent:
+        if function is not matrix_product or not other.is_independent:
             first = self._moved(function, other.value)
             first += other._moved(lambda b, a: function(a, b), self.value)
             return CollapsedJet(value, first, second, self.groups)
         assert isinstance(other.first, Directions)
-        first = self._moved(_rounded(other.first.rounding), other.value)
+        first = self._times_matrix(other.value, other.first.rounding)
         other._add_across(first, self.value)
         seen = other.first.probe.rows_seen()
         if seen is None:
@@ -164,7 +171,7 @@ class CollapsedJet(Jet):
         # A tied matrix: the columns of the rows that were looked up depend on what they are multiplied with.
         columns, signs = seen
         crossed = Columns(columns, self.reduced(torch.matmul(self.tangents, signs.mT)))
-        total = crossed if second is None else second.add_(crossed.dense(value.shape[-1]))
+        total = crossed if second is None else second.add_(crossed.dense(value.shape))
         return CollapsedJet(value, first, total, self.groups)
 
     def _moved(self, function: Callable[[Any, Any], Tensor], fixed: Tensor) -> Tensor:
@@ -173,6 +180,12 @@ class CollapsedJet(Jet):
             made = self.first.make
             return torch.stack([function(made(range(k, k + 1))[0], fixed) for k in range(self.first.count)])
         return vmap(lambda a: function(a, fixed))(self.tangents)
+
+    def _times_matrix(self, fixed: Tensor, rounding: torch.dtype | None = None) -> Tensor:
+        """Return a_1 W for a matrix W, of factors that are rounded if `rounding` is given."""
+        if fixed.dim() == 2 and self.value.dim() == 2 and not (isinstance(self.first, Directions) and self.first.large):
+            return rows_times_matrix(self.tangents, fixed, rounding)
+        return self._moved(lambda a, b: rows_times_matrix(a, b, rounding), fixed)
 
     def _patterns_in(self, function: Callable[[Any, Any], Tensor], x: Tensor) -> PatternedSigns | None:
         """Return what the directions of a matrix are made of, where `function` multiplies it with the rows x."""
@@ -183,7 +196,7 @@ class CollapsedJet(Jet):
     def _times_patterned(self, patterned: PatternedSigns, weight: CollapsedJet, value: Tensor) -> CollapsedJet:
         """Return a W for a matrix W whose directions have patterns."""
         own = self.tangents
-        first = self._moved(matrix_product, weight.value)
+        first = self._times_matrix(weight.value)
         patterned.add_product(first, self.value)
         if self.groups == len(own) and self.second is None and weight.second is None:
             return CollapsedJet(value, first, PatternedProducts(own, patterned), self.groups)
@@ -250,7 +263,7 @@ class CollapsedJet(Jet):
 
     def _multiplied(self, other: CollapsedJet) -> CollapsedJet:
         """Return the elementwise product."""
-        independent = self._is_independent or other._is_independent
+        independent = self.is_independent or other.is_independent
         if other is self:
             squares = self._summed_squares()
             if self.second is not None:
@@ -336,13 +349,6 @@ def lines(
         return CollapsedJet(tensor, directions, None, groups)
 
     return parameter
-
-
-def _rounded(kind: torch.dtype | None) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return the matrix product, of factors that are rounded to `kind` if one is given."""
-    if kind is None:
-        return matrix_product
-    return lambda a, b: matrix_product(a.to(kind), b.to(kind)).to(a.dtype)
 
 
 def _zeros(groups: int, like: Tensor) -> Tensor:

@@ -52,7 +52,7 @@ def layer_norm(x: Any, shape: Sequence[int], weight: Any, bias: Any, eps: float)
         normal = multiply(centred, add(_mean_square(centred, dims), eps).compose(analytic.rsqrt))
     else:
         normal = torch.nn.functional.layer_norm(x, list(shape), None, None, eps)
-    return _scale_and_shift(normal, weight, bias), None, None
+    return scale_and_shift(normal, weight, bias), None, None
 
 
 @rule(aten.native_group_norm.default)
@@ -64,7 +64,7 @@ def group_norm(
     grouped = _linear(x, lambda c: c.reshape(rows, groups, -1))
     normal, _, _ = layer_norm(grouped, [value_of(grouped).shape[-1]], None, None, eps)
     shaped = [p if p is None else _linear(p, lambda c: c.reshape(-1, *[1] * (len(shape) - 2))) for p in (weight, bias)]
-    return _scale_and_shift(_linear(normal, lambda c: c.reshape(shape)), *shaped), None, None
+    return scale_and_shift(_linear(normal, lambda c: c.reshape(shape)), *shaped), None, None
 
 
 @rule(aten._native_batch_norm_legit_no_training.default)
@@ -77,7 +77,7 @@ def batch_norm(
         return c.reshape(-1, *[1] * (value_of(x).dim() - 2))
 
     normal = multiply(subtract(x, channels(mean)), channels(torch.rsqrt(variance + eps)))
-    return _scale_and_shift(normal, *(p if p is None else _linear(p, channels) for p in (weight, bias))), None, None
+    return scale_and_shift(normal, *(p if p is None else _linear(p, channels) for p in (weight, bias))), None, None
 
 
 @rule(aten.linalg_vector_norm.default)
@@ -147,6 +147,7 @@ def _mean_square(x: Jet, dims: Sequence[int]) -> Jet:
     return multiply(x, x).linear(lambda c: c.mean(dims, keepdim=True))
 
 
-def _scale_and_shift(x: Any, weight: Any, bias: Any) -> Any:
+def scale_and_shift(x: Any, weight: Any, bias: Any) -> Any:
+    """Return x·weight + bias, without what is None."""
     scaled = x if weight is None else multiply(x, weight)
     return scaled if bias is None else add(scaled, bias)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, fx
 
 from villani_verify.batches import Batch
-from villani_verify.curvature.addressed_probe import AddressedProbe
+from villani_verify.curvature.addressed_probe import AddressedProbe, Lookups
 from villani_verify.curvature.taylor.collapsed import CollapsedJet, lines
 from villani_verify.curvature.taylor.program import Program, program_for
 from villani_verify.curvature.taylor.sources import inner
@@ -33,6 +33,7 @@ class Adjoints:
     Attributes:
         program: the graph of the loss.
         batch: of the shapes the program was exported with.
+        lookups: the rows that the batch looks up, for probes to share from pass to pass.
     """
 
     def __init__(self, program: Program, point: Point, batch: Batch) -> None:
@@ -40,6 +41,7 @@ class Adjoints:
         self.program = program
         self.batch = batch
         self._point = point
+        self.lookups = Lookups()
         self._products: dict[str, Tensor] = {}
         self._of = program.adjoints(batch, point)
 
