@@ -18,6 +18,7 @@ DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64")
 SEED = 0
 """Of the probes."""
+PROBES_ON_GPU, FEW_PROBES_ON_GPU = 256, 8
 LARGE = "VILLANI_BENCH_LARGE"
 """Environment variable that asks for the large landscapes; any value but the empty one."""
 
@@ -27,7 +28,7 @@ class Case:
     """A landscape of the zoo, and how much work is done on it.
 
     Attributes:
-        num_probes: probes of one timed call. A pass may serve several, so the time per probe depends on it.
+        num_probes: probes of one timed call on a processor. A pass may serve several, so the time per probe depends on it.
         repeats: timed calls, of which the median counts.
         gibibytes: memory in float32 below which it is skipped, the accuracy check in float64 included; above 0 only on request.
     """
@@ -35,6 +36,14 @@ class Case:
     num_probes: int
     repeats: int
     gibibytes: float = 0.0
+
+    def probes_on(self, device: str, engine: str) -> int:
+        """Return the probes of one timed call: on a GPU as many as keep it busy, for an engine that has passes of many."""
+        return (
+            max(self.num_probes, PROBES_ON_GPU if engine == "taylor" else FEW_PROBES_ON_GPU)
+            if device == "cuda"
+            else self.num_probes
+        )
 
 
 # From small to large: the dashboard judges a machine by the last one that it has measured.

@@ -27,14 +27,14 @@ class HutchinsonTime(_Hutchinson):
     def track_seconds_per_probe(self, landscape: str, engine: str, device: str, dtype: str) -> float:
         """Return the median time of a quadratic form."""
         forms, _ = checked_forms(landscape, engine, device, dtype)
-        return median_seconds(forms, device, repeats=CASES[landscape].repeats) / CASES[landscape].num_probes
+        return median_seconds(forms, device, repeats=CASES[landscape].repeats) / CASES[landscape].probes_on(device, engine)
 
     track_seconds_per_probe.unit = "seconds"
 
     def track_seconds_per_sample(self, landscape: str, engine: str, device: str, dtype: str) -> float:
         """Return the median time of a sample of the Laplacian, of which estimates are made."""
         samples, _ = checked_samples(landscape, engine, device, dtype)
-        return median_seconds(samples, device, repeats=CASES[landscape].repeats) / CASES[landscape].num_probes
+        return median_seconds(samples, device, repeats=CASES[landscape].repeats) / CASES[landscape].probes_on(device, engine)
 
     track_seconds_per_sample.unit = "seconds"
 
@@ -42,7 +42,7 @@ class HutchinsonTime(_Hutchinson):
         """Return the time of a sample over that of the loss alone, in turn; three matrix products for each one would be 3."""
         samples, loaded = checked_samples(landscape, engine, device, dtype)
         ratio = median_ratio(samples, lambda: loaded.loss(loaded.initial), device, repeats=CASES[landscape].repeats)
-        return ratio / CASES[landscape].num_probes
+        return ratio / CASES[landscape].probes_on(device, engine)
 
     track_forward_passes_per_sample.unit = "forward passes"
 
@@ -72,7 +72,7 @@ def checked_forms(landscape: str, engine: str, device: str, dtype: str) -> tuple
     from .accuracy import check_forms
 
     loaded = load(landscape, device, dtype)
-    indices = range(CASES[landscape].num_probes)
+    indices = range(CASES[landscape].probes_on(device, engine))
     compute = engine_for(engine).quadratic_forms
     check_forms(compute(loaded, loaded.initial, seed=SEED, indices=indices), loaded, seed=SEED)
     return lambda: compute(loaded, loaded.initial, seed=SEED, indices=indices), loaded
@@ -87,7 +87,7 @@ def checked_samples(landscape: str, engine: str, device: str, dtype: str) -> tup
     loaded = load(landscape, device, dtype)
     compute = engine_for(engine).laplacian_samples
     check_samples(compute(loaded, loaded.initial, seed=SEED + 1, indices=range(NUM_SAMPLES)), loaded, seed=SEED)
-    return lambda: compute(loaded, loaded.initial, seed=SEED, indices=range(CASES[landscape].num_probes)), loaded
+    return lambda: compute(loaded, loaded.initial, seed=SEED, indices=range(CASES[landscape].probes_on(device, engine))), loaded
 
 
 def peaks(landscape: str, engine: str, device: str, dtype: str) -> dict[str, int]:

@@ -28,7 +28,7 @@ def main(landscape: str, engine: str, device: str, dtype: str) -> None:
     """Print {"forms": […], "host": bytes, "device": bytes, or 0 where the host is the device}."""
     loaded = load(landscape, device, dtype)
     computer = engine_for(engine)
-    forms = computer.quadratic_forms(loaded, loaded.initial, seed=SEED, indices=range(CASES[landscape].num_probes))
+    forms = computer.quadratic_forms(loaded, loaded.initial, seed=SEED, indices=range(CASES[landscape].probes_on(device, engine)))
     on_device = peak_memory_bytes(torch.device(device)) if device == "cuda" else 0
     print(json.dumps({"forms": forms, "host": host_bytes(), "device": on_device}))
 

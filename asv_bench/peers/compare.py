@@ -20,6 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from villani_verify.allocator import keep_freed_memory
 from villani_verify.environment import peak_memory_bytes
 from villani_verify.files import write_whole
+from villani_verify.landscape import Landscape
 
 # The literature's cost of a form by Taylor arithmetic: three matrix products for each one of the forward pass.
 PRODUCTS = 3
@@ -76,18 +77,23 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         found = forms(indices)  # numbers of Python, so that a GPU has finished
         seconds.append((time.perf_counter() - started) / options.probes)
     memory = peak_memory_bytes(landscape.device)
-    with FlopCounterMode(display=False) as counter:
-        landscape.loss(landscape.initial)
-    rate = PRODUCTS * counter.get_total_flops() / statistics.median(seconds)
+    rate = PRODUCTS * forward_operations(landscape) / statistics.median(seconds)
     return {
         "seconds": seconds, "forms": found, "peak_memory_bytes": memory, "of_the_ceiling": rate / fastest_products(landscape.device)
     }  # fmt: skip
 
 
-def fastest_products(device: torch.device) -> float:
-    """Return the operations per second of a product of large square matrices, the fastest of several."""
+def forward_operations(landscape: Landscape) -> int:
+    """Return the floating-point operations of a forward pass's matrix products."""
+    with FlopCounterMode(display=False) as counter:
+        landscape.loss(landscape.initial)
+    return int(counter.get_total_flops())
+
+
+def fastest_products(device: torch.device, dtype: torch.dtype = torch.float32) -> float:
+    """Return the operations per second of a product of large square matrices of random numbers, the fastest of several."""
     side = SIDE[device.type]
-    a = torch.ones(side, side, device=device)
+    a = torch.randn(side, side, device=device, dtype=dtype)
     best = 0.0
     for _ in range(5):
         started = time.perf_counter()
@@ -107,15 +113,19 @@ def child(name: str, arguments: Sequence[str]) -> dict[str, Any]:
 
 def reference_forms(options: argparse.Namespace) -> list[float]:
     """Return reverse mode's forms of the first two probes in float64."""
+    return forms_in_float64(load(options), load(options, "float64"), min(2, options.probes))
+
+
+def forms_in_float64(single: Landscape, double: Landscape, count: int) -> list[float]:
+    """Return reverse mode's forms of the first probes at the parameters of one landscape, in the arithmetic of the other."""
     from villani_verify.curvature.double_backward import DoubleBackward
     from villani_verify.curvature.probe_signs import probe_of
 
-    single, double = load(options), load(options, "float64")
     # The same float32 parameters, and the same signs, in float64.
     point = {n: t.double() for n, t in single.initial.items()}
     probes = (probe_of(p, seed=SEED, index=0) for p in (single.initial, point))
     assert all(torch.equal(a.double(), b) for a, b in zip(*(p.values() for p in probes), strict=True))
-    return DoubleBackward().quadratic_forms(double, point, seed=SEED, indices=range(min(2, options.probes)))
+    return DoubleBackward().quadratic_forms(double, point, seed=SEED, indices=range(count))
 
 
 def summary(name: str, rows: Sequence[dict[str, Any]], reference: Sequence[float] | None) -> dict[str, Any]:

@@ -1,0 +1,118 @@
+"""The comparison on a GPU, quickly: several sizes and kinds of products in one process, with what each contender allocates.
+
+python on_gpu.py --landscape gpt-neo-125m --sizes 1x128 4x256 --products float32 tf32 --out ../results/peers/NAME
+
+A file NAME-SIZE-PRODUCTS.json for each, of the form that `compare.py` writes. Every contender is made anew, and called once before it is
+timed; this package's engines, which serve many probes in one pass, get more probes a call than the others, for which the number does
+not matter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from compare import PRODUCTS, fastest_products, forms_in_float64, forward_operations, show, summary
+from contenders import CONTENDERS
+from subject import about, add_arguments, load
+
+from villani_verify.environment import peak_memory_bytes
+from villani_verify.files import write_whole
+from villani_verify.landscape import Landscape
+
+PRECISION = {"float32": "highest", "tf32": "high"}
+LEFT_OUT = ("taylor, sums of 8",)  # the one that is not a number for each probe
+OWN = ("forward pass", "taylor", "taylor, samples", "taylor, bfloat16")
+ROUNDED = "taylor, bfloat16"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print a table for each size and kind of products, and keep every number."""
+    options = parse(arguments)
+    for size in options.sizes:
+        options.sequences, options.sequence_length = size
+        landscape = load(options)
+        for products in options.products_of:
+            options.products = products
+            torch.set_float32_matmul_precision(PRECISION[products])
+            found = measured(landscape, options)
+            show(found["table"], argparse.Namespace(**found["options"]))
+            name = f"{options.out.name}-{size[0]}x{size[1]}-{products}.json"
+            write_whole(options.out.with_name(name), json.dumps(found, indent=1) + "\n")
+        del landscape
+    return 0
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_arguments(parser)
+    parser.set_defaults(landscape="gpt-neo-125m", device="cuda")
+    parser.add_argument("--sizes", nargs="+", type=_size, default=[(1, 128), (4, 256)], metavar="SEQUENCESxLENGTH")
+    parser.add_argument("--products-of", nargs="+", choices=list(PRECISION), default=list(PRECISION), help="float32 matrices")
+    parser.add_argument("--probes", type=int, default=256, help="of a timed call of this package (default 256)")
+    parser.add_argument("--peers-probes", type=int, default=8, help="of a timed call of the others (default 8)")
+    parser.add_argument("--calls", type=int, default=2, help="timed calls, after one that is not (default 2)")
+    parser.add_argument("--out", type=Path, required=True, metavar="NAME", help="beginning of the files")
+    options = parser.parse_args(arguments)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    return options
+
+
+def _size(text: str) -> tuple[int, int]:
+    sequences, length = (int(part) for part in text.split("x"))
+    return sequences, length
+
+
+def measured(landscape: Landscape, options: argparse.Namespace) -> dict[str, Any]:
+    """Return the comparison of all contenders on one landscape, as `compare.py` keeps it."""
+    operations = PRODUCTS * forward_operations(landscape)
+    ceilings = {kind: fastest_products(landscape.device, kind) for kind in (torch.float32, torch.bfloat16)}
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    reference = forms_in_float64(landscape, landscape.to(dtype=torch.float64), 2)
+    torch.set_float32_matmul_precision(before)
+    rows = {}
+    for name in CONTENDERS:
+        if name in LEFT_OUT:
+            continue
+        print(f"{options.sequences} x {options.sequence_length} tokens, {options.products}: {name}", file=sys.stderr, flush=True)
+        row = timed(name, landscape, options.probes if name in OWN else options.peers_probes, options.calls)
+        if "error" not in row:
+            ceiling = ceilings[torch.bfloat16 if name == ROUNDED else torch.float32]
+            row["of_the_ceiling"] = operations / statistics.median(row["seconds"]) / ceiling
+        rows[name] = [row]
+    table = {name: summary(name, found, reference) for name, found in rows.items()}
+    kept = {k: v for k, v in vars(options).items() if k not in ("out", "sizes", "products_of")}
+    kept["ceilings"] = {str(kind).removeprefix("torch."): rate for kind, rate in ceilings.items()}
+    return {"about": about(options), "options": kept, "table": table, "rows": rows}
+
+
+def timed(name: str, landscape: Landscape, probes: int, calls: int) -> dict[str, Any]:
+    """Time one contender, with the most that tensors held meanwhile."""
+    gc.collect()
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats(landscape.device)
+    try:
+        forms = CONTENDERS[name](landscape)
+        indices, seconds = range(probes), []
+        found = forms(indices)  # the first call exports, compiles and allocates
+        for _ in range(calls):
+            started = time.perf_counter()
+            found = forms(indices)  # numbers of Python, so that the GPU has finished
+            seconds.append((time.perf_counter() - started) / probes)
+    except Exception as error:  # a peer may fail in any way, and the others are still to be measured
+        return {"error": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
+    return {"seconds": seconds, "forms": found, "peak_memory_bytes": peak_memory_bytes(landscape.device)}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
