@@ -77,7 +77,7 @@ CPU: Sequence[Part] = (
 
 # Each combination takes half a minute of loading, exporting and checking, so only what the dashboard judges a machine by.
 _ON_GPU = (
-    r"hutchinson\.Hutchinson(Time\.track_seconds_per_(probe|sample)|Memory\.track_peak_device_bytes)"
+    r"hutchinson\.Hutchinson(Time\.track_seconds_per_(probe|sample)|DeviceMemory\.track_peak_device_bytes)"
     r"\('gpt-neo-125m', 'taylor', 'cuda', 'float32'\)"
 )
 GPU: Sequence[Part] = (

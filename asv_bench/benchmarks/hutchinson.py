@@ -56,10 +56,18 @@ class HutchinsonMemory(_Hutchinson):
 
     track_peak_host_bytes.unit = "bytes"
 
-    def track_peak_device_bytes(self, landscape: str, engine: str, device: str, dtype: str) -> int:
-        """Return the most that tensors held on the GPU."""
+
+class HutchinsonDeviceMemory(_Hutchinson):
+    """The same for the memory of a GPU."""
+
+    def setup(self, landscape: str, engine: str, device: str, dtype: str) -> None:
+        """Skip what this machine cannot do, and processors."""
         if device == "cpu":
             raise NotImplementedError("the host is the device")
+        super().setup(landscape, engine, device, dtype)
+
+    def track_peak_device_bytes(self, landscape: str, engine: str, device: str, dtype: str) -> int:
+        """Return the most that tensors held on the GPU."""
         return peaks(landscape, engine, device, dtype)["device"]
 
     track_peak_device_bytes.unit = "bytes"

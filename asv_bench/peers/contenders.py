@@ -41,6 +41,7 @@ def parts(landscape: Landscape) -> tuple[nn.Module, Tensor, Tensor]:
         for name, parameter in model.named_parameters():
             parameter.copy_(landscape.initial[name])
             parameter.requires_grad_()
+            parameter.grad = None  # PyHessian's of an earlier turn, on which it would add
     return Logits(model).eval(), tokens, tokens[:, 1:].reshape(-1)
 
 

@@ -2,9 +2,9 @@
 
 python on_gpu.py --landscape gpt-neo-125m --sizes 1x128 4x256 --products float32 tf32 --out ../results/peers/NAME
 
-A file NAME-SIZE-PRODUCTS.json for each, of the form that `compare.py` writes. Every contender is made anew, and called once before it is
-timed; this package's engines, which serve many probes in one pass, get more probes a call than the others, for which the number does
-not matter.
+A file NAME-SIZE-PRODUCTS.json for each, of the form that `compare.py` writes. Every contender is made anew, and called once before
+it is timed. This package's engines serve many probes in one pass and get more of them a call than the others, to whom the number
+does not matter.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def test_peak_memory_is_not_the_parents(bench: Bench) -> None:
 
 def test_the_device_has_no_memory_of_its_own_on_cpu(bench: Bench) -> None:
     with pytest.raises(NotImplementedError, match="the host is the device"):
-        bench("hutchinson").HutchinsonMemory().track_peak_device_bytes(*TINY)
+        bench("hutchinson").HutchinsonDeviceMemory().setup(*TINY)
 
 
 def test_peaks_are_told_apart(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
