@@ -83,17 +83,19 @@ _ON_GPU = (
 GPU: Sequence[Part] = (
     Part(
         "peers-gpu", "GPT-Neo-125M beside the peers on the GPU, in float32 and TF32",
-        [(PYTHON, "asv_bench/peers/on_gpu.py", "--out=asv_bench/results/peers/{machine}")], minutes=3,
+        [(PYTHON, "asv_bench/peers/on_gpu.py", "--probes=128", "--peers-probes=4", "--calls=1",
+          "--out=asv_bench/results/peers/{machine}")],
+        minutes=3.5,
     ),
     Part(
         "benchmarks-gpu", "seconds and peak memory of probes on the GPU",
-        [_ASV_MACHINE, _asv("--quick", "--bench", _ON_GPU), _CHECK], minutes=2.5, environment=(("VILLANI_BENCH_LARGE", "1"),),
+        [_ASV_MACHINE, _asv("--quick", "--bench", _ON_GPU), _CHECK], minutes=2, environment=(("VILLANI_BENCH_LARGE", "1"),),
     ),
     Part(
         "properties-gpu", "the properties on the full GPT-Neo-125M on the GPU, of as many as there is time for",
         # Examples of a large model keep a processor busier than a GPU: four share it.
         [(*PROPERTIES, "--villani-landscape=gpt-neo-125m", "-n", "4", "--hypothesis-profile=gpu", "--villani-device=cuda",
-          "--villani-minutes=2", "--villani-statistics={out}/statistics.json")],
+          "--villani-minutes=1.5", "--villani-statistics={out}/statistics.json")],
         minutes=3.5,
     ),
 )  # fmt: skip

@@ -159,7 +159,7 @@ def test_sequences_are_cut_until_several_probes_share_a_pass(monkeypatch: pytest
     assert made == [1] * 5
 
 
-@pytest.mark.parametrize(("free", "expected"), [(80 << 30, 10 << 28), (1 << 20, 1 << 26)])
+@pytest.mark.parametrize(("free", "expected"), [(84 << 30, 14 << 28), (1 << 20, 1 << 26)])
 def test_a_gpu_has_room_for_what_its_free_memory_allows(free: int, expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free - (3 << 10), 80 << 30))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 5 << 10)
@@ -181,6 +181,19 @@ def test_free_memory_changes_the_probes_of_a_pass_and_not_the_batches(monkeypatc
         small, per_pass = pass_sizes.pass_sizes(landscape, landscape.initial)
         found.append(([len(batch) for batch in small.batches], per_pass))
     assert found == [([2, 3], 8), ([2, 3], 40)]
+
+
+def test_a_gpu_takes_longer_batches_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    landscape = LandscapeRequest(landscape="gpt-neo-tiny", sequences=5, sequence_length=8).load()
+    largest = largest_value(landscape.loss_function, landscape.initial, landscape.batches)
+    monkeypatch.setattr(pass_sizes, "_NUMBERS_PER_PASS", largest)
+    monkeypatch.setattr(pass_sizes, "_NUMBERS_PER_PASS_ON_GPU", 8 * largest)
+    monkeypatch.setattr(pass_sizes, "_room", lambda _: 300 * largest)
+    monkeypatch.setattr(pass_sizes, "largest_value", lambda *_: largest)
+    there: Any = SimpleNamespace(loss_function=landscape.loss_function, batches=landscape.batches, device=torch.device("cuda"))
+    assert pass_sizes.pass_sizes(there, landscape.initial) == (there, 256)
+    small, per_pass = pass_sizes.pass_sizes(landscape, landscape.initial)
+    assert ([len(batch) for batch in small.batches], per_pass) == ([1] * 5, 64)
 
 
 def test_rows_of_other_data_stay_together(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,10 +12,12 @@ from villani_verify.points import Point, StoredPoint
 # Numbers in the largest tensor of a pass, all probes together: a gigabyte in float32 for a language model's logits, with
 # what is derived from them. Half as many would take 15 % more time.
 _NUMBERS_PER_PASS = 1 << 26
+# A GPU has more memory, and starting kernels for each part of a batch takes it longer than the products.
+_NUMBERS_PER_PASS_ON_GPU = 1 << 29
 # Where parameters stay in their files memory is short.
 _NUMBERS_PER_PASS_STORED = 1 << 25
-# Tensors of that size that a pass has at the same time, at most, with some left over.
-_COPIES = 8
+# Tensors of that size that a pass has at the same time: 2.3 were measured, and a captured pass has memory of its own besides.
+_COPIES = 6
 _MOST_PROBES_PER_PASS = 64
 # A GPU is not busy with fewer.
 _MOST_PROBES_PER_PASS_ON_GPU = 256
@@ -30,16 +32,16 @@ def pass_sizes(landscape: Landscape, point: Point) -> tuple[Landscape, int]:
         TaylorError: if the loss cannot be exported.
     """
     largest = largest_value(landscape.loss_function, point, landscape.batches)
-    stored = isinstance(point, StoredPoint)
-    numbers = _NUMBERS_PER_PASS_STORED if stored else _NUMBERS_PER_PASS
-    # By the same number everywhere: samples of tied models change with the cut, and must not with a GPU's free memory.
+    stored, on_gpu = isinstance(point, StoredPoint), landscape.device.type == "cuda"
+    numbers = _NUMBERS_PER_PASS_STORED if stored else _NUMBERS_PER_PASS_ON_GPU if on_gpu else _NUMBERS_PER_PASS
+    # By the same number on every GPU: samples of tied models change with the cut, and must not with its free memory.
     # Sequences of a language model do not see each other; what else a batch is may not be a mean over its rows.
     while numbers < _FEWEST_PROBES_PER_PASS * largest and all(isinstance(batch, Tensor) for batch in landscape.batches):
         smaller = landscape.halved()
         if smaller is None:
             break
         landscape, largest = smaller, -(-largest // 2)
-    most = _MOST_PROBES_PER_PASS_ON_GPU if landscape.device.type == "cuda" else _MOST_PROBES_PER_PASS
+    most = _MOST_PROBES_PER_PASS_ON_GPU if on_gpu else _MOST_PROBES_PER_PASS
     return landscape, min(most, (numbers if stored else _room(landscape)) // largest)
 
 
