@@ -69,12 +69,16 @@ class LandscapeOptions:
     device: Annotated[
         str,
         typer.Option(
-            metavar="DEVICE", help="cpu, cuda, cuda:N, or auto: cuda if there is one, else cpu.", rich_help_panel=_LANDSCAPE
+            "--device",  # by name, as typer 0.27 takes a metavar that is the same word for it, and wants --DEVICE
+            metavar="DEVICE",
+            help="cpu, cuda, cuda:N, or auto: cuda if there is one, else cpu.",
+            rich_help_panel=_LANDSCAPE,
         ),
     ] = "auto"
     dtype: Annotated[
         str | None,
         typer.Option(
+            "--dtype",
             metavar="DTYPE",
             help="float32 or float64, of parameters and loss. Default: the landscape's own.",
             rich_help_panel=_LANDSCAPE,

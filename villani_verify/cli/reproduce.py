@@ -40,7 +40,8 @@ def reproduce(
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Everything drawn follows from it.", rich_help_panel=_WHAT)] = 0,
     device: Annotated[
-        str, typer.Option(metavar="DEVICE", help="cpu, cuda, cuda:N, or auto: cuda if there is one.", rich_help_panel=_WHAT)
+        str,
+        typer.Option("--device", metavar="DEVICE", help="cpu, cuda, cuda:N, or auto: cuda if there is one.", rich_help_panel=_WHAT),
     ] = "auto",
     out: Annotated[
         Path,
