@@ -68,7 +68,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _size(text: str) -> tuple[int, int]:
-    sequences, length = (int(part) for part in text.split("x"))
+    try:
+        sequences, length = (int(part) for part in text.split("x"))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form 4x256") from error
     return sequences, length
 
 
@@ -99,8 +102,9 @@ def measured(landscape: Landscape, options: argparse.Namespace) -> dict[str, Any
 def timed(name: str, landscape: Landscape, probes: int, calls: int) -> dict[str, Any]:
     """Time one contender, with the most that tensors held meanwhile."""
     gc.collect()
-    torch.cuda.empty_cache()
-    torch.cuda.reset_peak_memory_stats(landscape.device)
+    if landscape.device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(landscape.device)
     try:
         forms = CONTENDERS[name](landscape)
         indices, seconds = range(probes), []

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -140,3 +141,30 @@ def test_errors_and_coverage_are_counted(peers: Any) -> None:
     assert row["seconds_to_one_per_cent"] == pytest.approx(2.0)
     assert (row["gives_interval"], row["covered"]) == (True, 2)
     assert not peers("traces").summary([(99.0, None, 1.0)], 100.0)["gives_interval"]
+
+
+def test_a_gpu_is_measured_in_one_process(peers: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    monkeypatch.setitem(peers("compare").SIDE, "cpu", 64)
+    made = peers("contenders").CONTENDERS
+    monkeypatch.setitem(made, "curvlinops", lambda landscape: made["no such package"])
+    before = torch.get_float32_matmul_precision()
+    command = ["--landscape=gpt-neo-tiny", "--device=cpu", "--sizes", "1x8", "2x4", "--probes=6", "--peers-probes=2", "--calls=1"]
+    try:
+        assert peers("on_gpu").main([*command, f"--out={tmp_path / 'here'}"]) == 0
+    finally:
+        torch.set_float32_matmul_precision(before)
+    names = [f"here-{size}-{kind}.json" for size in ("1x8", "2x4") for kind in ("float32", "tf32")]
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(names)
+    found = json.loads((tmp_path / names[0]).read_text())
+    table = found["table"]
+    assert table["taylor"]["relative_error"] < 1e-9  # in float64
+    assert len(found["rows"]["taylor"][0]["forms"]) == 6
+    assert len(found["rows"]["reverse"][0]["forms"]) == 2
+    assert table["curvlinops"] == {"error": "KeyError: 'no such package'"}
+    assert "taylor, sums of 8" not in table
+    assert found["options"]["sequences"] == 1
+    assert set(found["options"]["ceilings"]) == {"float32", "bfloat16"}
+    assert "relative error" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        peers("on_gpu").main(["--sizes", "4", f"--out={tmp_path / 'here'}"])
+    assert "'4' is not of the form 4x256" in capsys.readouterr().err
