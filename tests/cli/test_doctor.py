@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from villani_verify.cli.checks import machine
 from villani_verify.cli.checks.finding import Finding
 from villani_verify.cli.checks.landscape import landscape_findings
 from villani_verify.cli.checks.machine import machine_findings, nested_forward_mode_error
@@ -123,3 +125,15 @@ def test_the_hub_is_asked_only_on_request(monkeypatch, answers, status):
 def test_nested_forward_mode_is_reported_as_it_is_here():
     (finding,) = of(list(machine_findings(ask_hub=False)), "nested forward mode")
     assert finding.status == ("OK" if nested_forward_mode_error() < 1e-10 else "NOTE")
+
+
+@pytest.mark.parametrize("triton", [True, False])
+def test_a_gpu_without_triton_is_noted(monkeypatch: pytest.MonkeyPatch, triton: bool) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda i: SimpleNamespace(name="A GPU", total_memory=80 << 30))
+    monkeypatch.setattr(machine, "has_kernels", lambda device: triton)
+    found = machine._cuda()
+    assert found.status == ("OK" if triton else "NOTE")
+    assert ("install triton" in found.sentence) is not triton
+    assert "cuda:0 is A GPU with 80 GiB" in found.sentence

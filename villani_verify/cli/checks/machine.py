@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.func import grad, jvp
 
 from villani_verify.cli.checks.finding import Finding
+from villani_verify.curvature.kernels import has_kernels
 
 _GIBIBYTE = 2**30
 # Distribution → (module, what does not work without it). Those that everything needs are not here.
@@ -76,6 +77,10 @@ def _cuda() -> Finding:
     for i in range(torch.cuda.device_count()):
         about = torch.cuda.get_device_properties(i)
         names.append(f"cuda:{i} is {about.name} with {about.total_memory / _GIBIBYTE:.0f} GiB")
+    if not has_kernels(torch.device("cuda")):
+        return Finding(
+            "cuda", "NOTE", f"{'; '.join(names)}; without Triton, so that the processor draws the probes: install triton."
+        )
     return Finding("cuda", "OK", f"{'; '.join(names)}.")
 
 
