@@ -110,9 +110,12 @@ def read_peers(folder: Path) -> tuple[Comparison, ...]:
 def _comparison(path: Path) -> Comparison:
     whole = read_object(path)
     about, options, table = whole.inner("about"), whole.inner("options"), whole.inner("table")
+    device = about.get("device_name", str) if "device_name" in about.values else options.get("device", str)
+    if options.values.get("products") == "tf32":
+        device += " with TF32"
     setting = (
         f"{options.get('landscape', str)}, {options.number('sequences'):.0f} × {options.number('sequence_length'):.0f} tokens, "
-        f"{options.get('device', str)}, torch {about.get('torch', str)}, {counted(int(about.number('threads')), 'thread')}"
+        f"{device}, torch {about.get('torch', str)}, {counted(int(about.number('threads')), 'thread')}"
     )
     measured = about.time("measured") if "measured" in about.values else None
     best = whole.inner("traces").inner("best") if whole.values.get("traces") is not None else None

@@ -1,9 +1,9 @@
 """The comparison on a GPU, quickly: several sizes and kinds of products in one process, with what each contender allocates.
 
-python on_gpu.py --landscape gpt-neo-125m --sizes 1x128 4x256 --products float32 tf32 --out ../results/peers/NAME
+python on_gpu.py --landscape gpt-neo-125m --sizes 1x128 4x256 --products-of float32 tf32 --out ../results/peers/NAME
 
 A file NAME-SIZE-PRODUCTS.json for each, of the form that `compare.py` writes. Every contender is made anew, and called once before
-it is timed. This package's engines serve many probes in one pass and get more of them a call than the others, to whom the number
+it is timed. The engine `taylor` serves many probes in one pass and gets more of them a call than the others, to which the number
 does not matter.
 """
 

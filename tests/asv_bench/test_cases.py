@@ -78,3 +78,10 @@ def owners(module: ModuleType) -> list[type]:
         for value in vars(module).values()
         if isinstance(value, type) and value.__module__ == module.__name__ and any(n.startswith("track_") for n in dir(value))
     ]
+
+
+def test_a_gpu_gets_as_many_probes_as_keep_it_busy(bench: Bench) -> None:
+    case = bench("cases").Case(num_probes=16, repeats=1)
+    asked = [("cpu", "taylor"), ("cpu", "reverse"), ("cuda", "taylor"), ("cuda", "reverse")]
+    assert [case.probes_on(*where) for where in asked] == [16, 16, 256, 16]
+    assert bench("cases").Case(num_probes=2, repeats=1).probes_on("cuda", "reverse") == 8

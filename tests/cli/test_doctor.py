@@ -132,7 +132,7 @@ def test_a_gpu_without_triton_is_noted(monkeypatch: pytest.MonkeyPatch, triton: 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda i: SimpleNamespace(name="A GPU", total_memory=80 << 30))
-    monkeypatch.setattr(machine, "has_kernels", lambda device: triton)
+    monkeypatch.setattr(machine, "why_no_kernels", lambda device: None if triton else "Triton is missing: install triton")
     found = machine._cuda()
     assert found.status == ("OK" if triton else "NOTE")
     assert ("install triton" in found.sentence) is not triton

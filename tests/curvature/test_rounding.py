@@ -62,3 +62,11 @@ def test_samples_of_rounded_products_are_near_the_exact_ones_and_forms_are_exact
     assert exact.quadratic_forms(subject, subject.initial, seed=1, indices=range(2)) == rounded.quadratic_forms(
         subject, subject.initial, seed=1, indices=range(2)
     )
+
+
+def test_nothing_is_gained_where_all_products_are_rounded_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    subject = landscape(device=torch.device("cuda"))
+    assert fast_product_dtype(subject) is torch.bfloat16
+    monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda: "high")
+    assert fast_product_dtype(subject) is None

@@ -183,6 +183,17 @@ def test_free_memory_changes_the_probes_of_a_pass_and_not_the_batches(monkeypatc
     assert found == [([2, 3], 8), ([2, 3], 40)]
 
 
+@pytest.mark.parametrize("count", [1, 2, 4])
+@pytest.mark.parametrize("base", [lambda x: x.exp()[:, None], lambda x: x.square().sum()])
+def test_powers_with_one_exponent_for_each_column(base: Any, count: int) -> None:
+    exponents = torch.tensor([0.0, 1.0, 2.0, 2.5], dtype=F64)
+    theta = torch.tensor([0.3, -0.2, 0.5], dtype=F64)
+    scape = Landscape.from_function(lambda x: ((base(x) ** exponents) ** 2).sum(), 3, initial=theta)
+    arguments = {"seed": 1, "indices": range(count)}
+    found = ENGINE.quadratic_forms(scape, scape.initial, **arguments)
+    assert found == pytest.approx(DoubleBackward().quadratic_forms(scape, scape.initial, **arguments), rel=1e-11)
+
+
 def test_a_gpu_takes_longer_batches_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     landscape = LandscapeRequest(landscape="gpt-neo-tiny", sequences=5, sequence_length=8).load()
     largest = largest_value(landscape.loss_function, landscape.initial, landscape.batches)

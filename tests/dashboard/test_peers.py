@@ -34,6 +34,14 @@ def test_a_comparison_comes_back(write: Callable[..., Path], comparison: dict[st
         assert (c.relative_error, c.failure) == (row.get("relative_error"), row.get("error"))
 
 
+def test_a_gpu_and_its_products_are_named(write: Callable[..., Path], comparison: dict[str, Any]) -> None:
+    comparison["about"]["device_name"] = "NVIDIA H200"
+    for products, named in (("float32", "NVIDIA H200"), ("tf32", "NVIDIA H200 with TF32")):
+        comparison["options"] |= {"device": "cuda", "products": products}
+        (found,) = read_peers(write(comparison))
+        assert found.setting == f"gpt-neo-small, 1 × 32 tokens, {named}, torch 2.13.0, 2 threads"
+
+
 def test_traces_have_coverage_where_there_is_an_interval(write: Callable[..., Path], comparison: dict[str, Any]) -> None:
     (found,) = read_peers(write(comparison))
     traces = {c.name: c.trace for c in found.contenders}

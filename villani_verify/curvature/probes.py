@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from villani_verify.curvature.kernels import draws_signs
+from villani_verify.curvature.kernels import sign_kernels_for
 
 _MASK = (1 << 64) - 1
 
@@ -43,10 +43,14 @@ class AddressBuffer:
         self.held.copy_(_words(seed, indices).pin_memory(), non_blocking=True)
 
     def address(self, seed: int, indices: Sequence[int]) -> Tensor:
-        """Return the tensor, for whoever asks for the address it was made with."""
-        if (seed, tuple(indices)) != self._asked:
-            raise ValueError(f"a captured pass draws the probes {self._asked}, and not {(seed, tuple(indices))}")
-        return self.held
+        """Return the tensor, for whoever asks for the address it was made with, or its part for some consecutive probes."""
+        known, wanted = self._asked[1], tuple(indices)
+        first = known.index(wanted[0]) if wanted and wanted[0] in known else 0
+        if seed != self._asked[0] or known[first : first + len(wanted)] != wanted:
+            raise ValueError(f"a captured pass draws the probes {self._asked}, and not {(seed, wanted)}")
+        if len(wanted) == len(known):
+            return self.held
+        return torch.cat([self.held[:1], self.held[1 + first : 1 + first + len(wanted)]])
 
     @contextmanager
     def open(self) -> Iterator[None]:
@@ -121,7 +125,7 @@ def signs(name: str, shape: torch.Size | tuple[int, ...], *, seed: int, index: i
 def stacked_signs(name: str, shape: torch.Size | tuple[int, ...], *, seed: int, indices: Sequence[int], like: Tensor) -> Tensor:
     """Return the signs of several probes for one tensor, shape `(K, *shape)`; see `signs`."""
     count = math.prod(shape)
-    on_gpu = draws_signs(like.device)
+    on_gpu = sign_kernels_for(like.device)
     if on_gpu is not None:
         address = address_on(like.device, seed, indices)
         return on_gpu.signs(address, _word("signs", name, signed=True), count, like).reshape(len(indices), *shape)

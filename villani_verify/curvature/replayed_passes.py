@@ -14,10 +14,15 @@ from torch import Tensor
 
 from villani_verify.curvature.kernels import has_kernels
 from villani_verify.curvature.probes import AddressBuffer
+from villani_verify.curvature.taylor.table import TaylorError
 from villani_verify.memory import is_out_of_memory, release
 
 # To capture takes as long as a pass, and another one is needed before, in which libraries allocate what they need.
 _WORTH_CAPTURING = 3
+
+
+_REFUSED: set[torch.device] = set()
+"""Devices on which a pass could not be captured for another reason than memory; it is not tried there again."""
 
 
 class ReplayedPasses:
@@ -39,7 +44,7 @@ class ReplayedPasses:
         self._seed = seed
         self._device = device
         self._count = 0
-        self._may = has_kernels(device)
+        self._may = has_kernels(device) and device not in _REFUSED
         self._graph: torch.cuda.CUDAGraph | None = None
         self._buffer: AddressBuffer | None = None
         self._out: Tensor | None = None
@@ -65,18 +70,22 @@ class ReplayedPasses:
 
     def _capture(self, indices: Sequence[int]) -> None:
         buffer, graph = AddressBuffer(self._device, self._seed, indices), torch.cuda.CUDAGraph()
-        # A captured pass has memory of its own, and cannot use what the allocator keeps.
-        torch.cuda.empty_cache()
+        before, stream = torch.cuda.current_stream(self._device), torch.cuda.Stream(self._device)
+        capture = torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local")
         try:
-            with buffer.open(), torch.cuda.device(self._device), torch.cuda.graph(graph, capture_error_mode="thread_local"):
+            with buffer.open(), torch.cuda.device(self._device), capture:
                 self._out = self._compute(indices)
-        except (MemoryError, RuntimeError) as error:
+        except (MemoryError, RuntimeError, TaylorError) as error:
             # Whatever cannot be captured can still be computed.
             self._may = False
             self._graph = self._out = None
-            del graph
+            del graph, capture
+            # A capture that was broken off leaves its stream as the current one, and an allocator that reuses less.
+            torch.cuda.set_stream(before)
             if is_out_of_memory(error):
                 release()
+            else:
+                _REFUSED.add(self._device)
             return
         self._graph, self._buffer = graph, buffer
         self.captures += 1

@@ -36,7 +36,7 @@ def close(found: Tensor, expected: Tensor, dtype: torch.dtype) -> bool:
 def test_inner_products_are_those_of_the_definition(kernels, device, dtype, squared, shape) -> None:
     stack, weights = drawn(*shape, dtype=dtype, device=device), drawn(*shape[1:], dtype=dtype, device=device, seed=1)
     terms = stack.double() ** (2 if squared else 1) * weights.double()
-    # 1e-15 and not the dtype's: products and sums are made in float64.
+    # Not the dtype's digits: products and sums are made in float64.
     assert torch.allclose(kernels.inner(stack, weights, squared=squared), terms.flatten(1).sum(1), rtol=1e-12, atol=1e-12)
 
 
@@ -87,6 +87,7 @@ def test_softmax_is_that_of_the_formula(kernels, device, dtype, sharp, size) -> 
 def test_rows_too_long_for_one_program_are_left_to_others(kernels, device) -> None:
     rows = torch.zeros(1, 1, 10_000, device=device)
     assert kernels.softmax(rows, rows[0], torch.zeros(1, 1, dtype=torch.int64, device=device)) is None
+    assert kernels.layer_norm(rows, rows[0], rows[0, :, 0], None, None, crossed=True) is None
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

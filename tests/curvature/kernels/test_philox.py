@@ -19,7 +19,7 @@ def on_gpu(device, monkeypatch):
 
     def draw(*arguments, like, **options):
         with monkeypatch.context() as here:
-            here.setattr(probes, "draws_signs", lambda device: philox)
+            here.setattr(probes, "sign_kernels_for", lambda device: philox)
             if device.type == "cpu":
                 here.setattr(torch.Tensor, "pin_memory", lambda self: self)
             return stacked_signs(*arguments, like=like.to(device), **options).cpu()
@@ -51,6 +51,8 @@ def test_an_address_buffer_decides_when_it_is_drawn(on_gpu, device, monkeypatch)
     buffer.fill(4, (8, 9))
     with buffer.open():
         drawn = on_gpu("w", (70,), seed=1, indices=(0, 1), like=torch.zeros(1))
+        second = on_gpu("w", (70,), seed=1, indices=(1,), like=torch.zeros(1))
         with pytest.raises(ValueError, match="draws the probes"):
             on_gpu("w", (70,), seed=1, indices=(0, 2), like=torch.zeros(1))
     assert torch.equal(drawn, stacked_signs("w", (70,), seed=4, indices=(8, 9), like=torch.zeros(1)))
+    assert torch.equal(second, drawn[1:])

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.func import grad, jvp
 
 from villani_verify.cli.checks.finding import Finding
-from villani_verify.curvature.kernels import has_kernels
+from villani_verify.curvature.kernels import why_no_kernels
 
 _GIBIBYTE = 2**30
 # Distribution → (module, what does not work without it). Those that everything needs are not here.
@@ -77,10 +77,9 @@ def _cuda() -> Finding:
     for i in range(torch.cuda.device_count()):
         about = torch.cuda.get_device_properties(i)
         names.append(f"cuda:{i} is {about.name} with {about.total_memory / _GIBIBYTE:.0f} GiB")
-    if not has_kernels(torch.device("cuda")):
-        return Finding(
-            "cuda", "NOTE", f"{'; '.join(names)}; without Triton, so that the processor draws the probes: install triton."
-        )
+    reason = why_no_kernels(torch.device("cuda"))
+    if reason is not None:
+        return Finding("cuda", "NOTE", f"{'; '.join(names)}. Passes have no kernels of their own and take longer: {reason}.")
     return Finding("cuda", "OK", f"{'; '.join(names)}.")
 
 

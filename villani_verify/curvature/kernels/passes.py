@@ -11,8 +11,6 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from villani_verify.curvature.kernels.launch import device_of
-
 _BLOCK = 2048
 _LONGEST_ROW = 1 << 13
 _MOST_PARTS = 64
@@ -29,13 +27,15 @@ def inner(stack: Tensor, weights: Tensor, *, squared: bool = False) -> Tensor:
     each = triton.cdiv(triton.cdiv(count, parts), _BLOCK) * _BLOCK
     if not rows.numel():
         return sums.zero_()[:, 0]
-    with device_of(rows):
+    with torch.cuda.device_of(rows):
         _inner[(parts, len(rows))](rows, weights, sums, count, each, rows.stride(0), SQUARED=squared, BLOCK=_BLOCK)
     return sums.sum(1)
 
 
 @triton.jit
-def _inner(rows, weights, sums, count, each, row_stride, SQUARED: tl.constexpr, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]
+def _inner(  # type: ignore[no-untyped-def]
+    rows, weights, sums, count, each, row_stride, SQUARED: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
     part, k = tl.program_id(0), tl.program_id(1).to(tl.int64)
     lane = tl.arange(0, BLOCK)
     total = tl.zeros([BLOCK], tl.float64)
@@ -56,7 +56,7 @@ def spread(rows: Tensor, weights: Tensor, largest: Tensor) -> Tensor:
     w* Σ w s², and in float64 nothing is lost that float32 would show.
 
     Args:
-        rows: c, contiguous along the last dimension.
+        rows: c; not copied where a row is contiguous and rows follow each other at one distance.
         weights: w, shape (R, V).
         largest: the place of the largest weight in each row, shape (R, 1).
     """
@@ -64,7 +64,7 @@ def spread(rows: Tensor, weights: Tensor, largest: Tensor) -> Tensor:
         rows = rows.contiguous()
     out = rows.new_empty(rows.shape[:2])
     if out.numel():
-        with device_of(rows):
+        with torch.cuda.device_of(rows):
             _spread[(rows.shape[1], len(rows))](
                 rows, weights.contiguous(), largest.contiguous(), out, rows.shape[-1], rows.stride(1), BLOCK=_BLOCK
             )
@@ -105,7 +105,7 @@ def softmax(rows: Tensor, weights: Tensor, largest: Tensor) -> tuple[Tensor, Ten
     first, second = torch.empty_like(rows), torch.empty_like(rows)
     block = triton.next_power_of_2(count)
     if rows.numel():
-        with device_of(rows):
+        with torch.cuda.device_of(rows):
             _softmax[(rows.shape[1], len(rows))](
                 rows, weights.contiguous(), largest.contiguous(), first, second, count, BLOCK=block,
                 num_warps=max(1, min(8, block // 256)),
@@ -138,7 +138,7 @@ def add_patterned(out: Tensor, products: Tensor, signs: Tensor) -> None:
         signs: (K, n).
     """
     if out.numel():
-        with device_of(out):
+        with torch.cuda.device_of(out):
             blocks = triton.cdiv(out.shape[-1], _BLOCK)
             _add_patterned[(out.shape[1] * blocks, len(out))](
                 out, products.contiguous(), signs.contiguous(), out.shape[-1], products.shape[-1], out.shape[1], out.stride(0),
@@ -147,7 +147,9 @@ def add_patterned(out: Tensor, products: Tensor, signs: Tensor) -> None:
 
 
 @triton.jit
-def _add_patterned(out, products, signs, count, patterns, tall, line_stride, row_stride, blocks, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]
+def _add_patterned(  # type: ignore[no-untyped-def]
+    out, products, signs, count, patterns, tall, line_stride, row_stride, blocks, BLOCK: tl.constexpr,
+):  # fmt: skip
     t, k = (tl.program_id(0) // blocks).to(tl.int64), tl.program_id(1).to(tl.int64)
     here = tl.program_id(0) % blocks * BLOCK + tl.arange(0, BLOCK)
     inside = here < count
@@ -183,7 +185,7 @@ def layer_norm(
     shift = normal if bias is None else bias.contiguous()
     block = triton.next_power_of_2(count)
     if moved.numel():
-        with device_of(moved):
+        with torch.cuda.device_of(moved):
             _layer_norm[(moved.shape[1], len(moved))](
                 moved, normal, scale.contiguous(), fixed, turned, shift, first, second, count, WEIGHT=weight is not None,
                 BIAS=bias is not None, CROSSED=crossed, BLOCK=block, num_warps=max(1, min(8, block // 256)),

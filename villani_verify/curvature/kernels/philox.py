@@ -6,11 +6,10 @@ counter. This module needs Triton, which comes with torch for CUDA; `probes.stac
 
 from __future__ import annotations
 
+import torch
 import triton
 import triton.language as tl
 from torch import Tensor
-
-from villani_verify.curvature.kernels.launch import device_of
 
 _SIGNS_PER_BLOCK = 256
 _BLOCKS_PER_PROGRAM = 16
@@ -29,7 +28,7 @@ def signs(address: Tensor, name: int, count: int, like: Tensor) -> Tensor:
     out = like.new_empty((len(address) - 1, count))
     if out.numel():
         programs = triton.cdiv(count, _SIGNS_PER_BLOCK * _BLOCKS_PER_PROGRAM)
-        with device_of(like):
+        with torch.cuda.device_of(like):
             _draw[(programs, len(out))](out, address, name, count, BLOCKS=_BLOCKS_PER_PROGRAM)
     return out
 

@@ -85,7 +85,8 @@ class CollapsedJet(Jet):
         """Return f(a): f_0, f_1 a_1 and f_1 a_2 + f_2 Σ a_1²."""
         f = [*function(self.value, 2), None, None][:3]
         value, slope, half_curvature = f
-        assert value is not None
+        if value is None or value.shape != self.value.shape:
+            raise ValueError("a scalar function of every entry has the shape of its argument")
         if slope is None:
             return CollapsedJet(value, torch.zeros_like(self.tangents), None, self.groups)
         second = None if self.second is None else slope * self.second

@@ -57,7 +57,8 @@ def divide(left: Any, right: Any) -> Any:
 def power(base: Any, exponent: Any) -> Any:
     """a^b, by a table of binomials where b is constant and as exp(b·log a) where it moves."""
     if not isinstance(exponent, Jet):
-        return base.compose(lambda a, order: _power_series(a, order, exponent))
+        shape = torch.broadcast_shapes(base.value.shape, exponent.shape)
+        return base.linear(lambda c: c.expand(shape)).compose(lambda a, order: _power_series(a, order, exponent))
     logarithm = base.compose(analytic.log) if isinstance(base, Jet) else torch.log(base)
     return multiply(exponent, logarithm).compose(analytic.exp)
 
@@ -65,7 +66,9 @@ def power(base: Any, exponent: Any) -> Any:
 @rule(aten.pow.Scalar)
 def power_of_number(base: float, exponent: Jet) -> Jet:
     """c^b = exp(b·log c)."""
-    return exponent.linear(lambda c: c * torch.log(torch.as_tensor(base, dtype=c.dtype, device=c.device))).compose(analytic.exp)
+    # Not as a tensor of its own on the device, for which a GPU would have to be waited for.
+    logarithm = float(torch.tensor(base, dtype=torch.float64).log())
+    return exponent.linear(lambda c: c * logarithm).compose(analytic.exp)
 
 
 @rule(aten.addcmul.default)

@@ -34,7 +34,7 @@ def rows_times_matrix(rows: Tensor, matrix: Tensor, rounding: torch.dtype | None
     columns = matrix.shape[-1]
     if columns >= _WIDE and _on_tensor_cores(factors[0].dtype):
         factors[1] = _padded(factors[1])
-    flat = factors[0].reshape(-1, rows.shape[-1])
+    flat = factors[0].flatten(0, -2)
     # Sums are made in float32 anyway: they need not be rounded on their way out.
     whole = torch.mm(flat, factors[1]) if rounding is None or kind != torch.float32 else torch.mm(flat, factors[1], out_dtype=kind)
     return whole[:, :columns].unflatten(0, rows.shape[:-1]).to(kind)
