@@ -25,6 +25,13 @@ def calibration_line(folder: Path, log: str) -> str:
     )
 
 
+def peers_line(folder: Path, log: str) -> str:
+    """Return the seconds of a product by each package, from the table that the part printed."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in log.splitlines() if line.startswith("| ")]
+    told = [f"{name} {seconds}" for name, seconds, *_ in rows if name != "package"]
+    return f"seconds a product: {', '.join(told)}" if told else "no table was printed"
+
+
 def _asv(*more: str) -> tuple[str, ...]:
     """Return the command that measures the installed package; without the hash asv saves nothing."""
     return (
@@ -60,6 +67,7 @@ CPU: Sequence[Part] = (
     Part(
         "peers", "seconds and memory beside curvlinops, PyHessian and hessian-eigenthings",
         [(PYTHON, "-m", "tox", "-q", "-e", "peers", "--", "--json=asv_bench/results/peers/{machine}.json")], minutes=15,
+        summary=peers_line,
     ),
     Part("benchmarks", "every benchmark, measured on this machine", [_ASV_MACHINE, _asv(), _CHECK], minutes=25),
     Part(

@@ -39,7 +39,7 @@ def test_it_writes_the_page_and_says_what_it_says(
     assert path == str(Path(options["--out"]) / "index.html")
     assert sentence.startswith("Nothing is known to be wrong")
     assert sentence in page
-    for part in ("PyHessian", "61 properties, 20,000 examples", "No GPU has been measured yet"):
+    for part in ("PyHessian", "61 properties, 20,000 examples", "No benchmark has been run on a GPU yet"):
         assert part in page
 
 

@@ -54,7 +54,7 @@ def test_missing_parts_are_said(bench: Any, commits: Commits, now: datetime) -> 
     bench.run({bench.probe: {bench.tiny: 0.02}})
     page = parsed(render_page(Inputs(read_history(bench.folder), commits), now))
     for sentence in (
-        "No GPU has been measured yet.",
+        "No benchmark has been run on a GPU yet.",
         "There is no nightly run yet.",
         "The first result: nothing to compare with yet.",
         "No series is long enough to say that there is none: that takes 8 results.",

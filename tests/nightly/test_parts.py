@@ -50,3 +50,12 @@ def test_the_line_of_the_calibration_is_read_from_what_it_writes(tmp_path: Path)
 def test_the_summary_of_a_part_is_the_last_line_it_printed(tmp_path: Path) -> None:
     assert last_line(tmp_path, "$ pytest\n..\n==== 12 passed in 3.45s ====\n\n") == "12 passed in 3.45s"
     assert last_line(tmp_path, "\n") == "printed nothing"
+
+
+def test_the_line_of_the_peers_is_read_from_their_table(tmp_path: Path) -> None:
+    (part,) = (part for part in CPU if part.name == "peers")
+    table = "| package | seconds a product | peak |\n|---|---|---|\n| villani-verify | 0.0076 | 0.55 |\n| PyHessian | failed | |"
+    assert part.summary(tmp_path, f"before\n\n{table}\n  congratulations :)") == (
+        "seconds a product: villani-verify 0.0076, PyHessian failed"
+    )
+    assert part.summary(tmp_path, "congratulations :)") == "no table was printed"
