@@ -25,6 +25,7 @@ from contenders import CONTENDERS
 from subject import about, add_arguments, load
 
 from villani_verify.environment import peak_memory_bytes
+from villani_verify.errors import VillaniError, one_line
 from villani_verify.files import write_whole
 from villani_verify.landscape import Landscape
 
@@ -37,6 +38,22 @@ ROUNDED = "taylor, bfloat16"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print a table for each size and kind of products, and keep every number."""
     options = parse(arguments)
+    try:
+        run(options)
+    except (VillaniError, OSError) as error:
+        print(f"on_gpu: error: {one_line(error)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure every size and kind of products.
+
+    Raises:
+        VillaniError: if the landscape cannot be had on the device.
+        OSError: if a file cannot be written.
+    """
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     for size in options.sizes:
         options.sequences, options.sequence_length = size
         landscape = load(options)
@@ -48,7 +65,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             name = f"{options.out.name}-{size[0]}x{size[1]}-{products}.json"
             write_whole(options.out.with_name(name), json.dumps(found, indent=1) + "\n")
         del landscape
-    return 0
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -58,19 +74,23 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.set_defaults(landscape="gpt-neo-125m", device="cuda")
     parser.add_argument("--sizes", nargs="+", type=_size, default=[(1, 128), (4, 256)], metavar="SEQUENCESxLENGTH")
     parser.add_argument("--products-of", nargs="+", choices=list(PRECISION), default=list(PRECISION), help="float32 matrices")
-    parser.add_argument("--probes", type=int, default=256, help="of a timed call of this package (default 256)")
-    parser.add_argument("--peers-probes", type=int, default=8, help="of a timed call of the others (default 8)")
-    parser.add_argument("--calls", type=int, default=2, help="timed calls, after one that is not (default 2)")
+    parser.add_argument("--probes", type=_positive, default=256, help="of a timed call of this package (default 256)")
+    parser.add_argument("--peers-probes", type=_positive, default=8, help="of a timed call of the others (default 8)")
+    parser.add_argument("--calls", type=_positive, default=2, help="timed calls, after one that is not (default 2)")
     parser.add_argument("--out", type=Path, required=True, metavar="NAME", help="beginning of the files")
-    options = parser.parse_args(arguments)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    return options
+    return parser.parse_args(arguments)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
 
 
 def _size(text: str) -> tuple[int, int]:
     try:
-        sequences, length = (int(part) for part in text.split("x"))
-    except ValueError as error:
+        sequences, length = (_positive(part) for part in text.split("x"))
+    except (ValueError, argparse.ArgumentTypeError) as error:
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form 4x256") from error
     return sequences, length
 

@@ -165,6 +165,25 @@ def test_a_gpu_is_measured_in_one_process(peers: Any, tmp_path: Path, capsys: py
     assert found["options"]["sequences"] == 1
     assert set(found["options"]["ceilings"]) == {"float32", "bfloat16"}
     assert "relative error" in capsys.readouterr().out
-    with pytest.raises(SystemExit):
-        peers("on_gpu").main(["--sizes", "4", f"--out={tmp_path / 'here'}"])
-    assert "'4' is not of the form 4x256" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (["--sizes", "4"], "'4' is not of the form 4x256"),
+        (["--sizes", "0x8"], "'0x8' is not of the form 4x256"),
+        (["--probes=0"], "'0' is not a whole number above 0"),
+        (["--landscape=nope"], "landscape 'nope': the zoo has none of that name"),
+        (["--landscape=gpt-neo-tiny", "--device=nowhere"], "device 'nowhere'"),
+    ],
+)
+def test_a_wrong_request_for_a_gpu_is_one_line(
+    peers: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: list[str], message: str
+) -> None:
+    try:
+        status = peers("on_gpu").main(["--device=cpu", *wrong, f"--out={tmp_path / 'here'}"])
+    except SystemExit as ended:
+        status = ended.code
+    assert status == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+    assert not list(tmp_path.iterdir())
