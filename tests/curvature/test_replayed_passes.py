@@ -9,7 +9,7 @@ import torch
 
 from villani_verify.curvature import replayed_passes, second_order_taylor
 from villani_verify.curvature.double_backward import DoubleBackward
-from villani_verify.curvature.probes import address_on
+from villani_verify.curvature.probe_addresses import address_on
 from villani_verify.curvature.replayed_passes import ReplayedPasses
 from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
 from villani_verify.curvature.taylor.table import TaylorError

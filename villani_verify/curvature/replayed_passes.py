@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from villani_verify.curvature.kernels import has_kernels
-from villani_verify.curvature.probes import AddressBuffer
+from villani_verify.curvature.probe_addresses import AddressBuffer
 from villani_verify.curvature.taylor.table import TaylorError
 from villani_verify.memory import is_out_of_memory, release
 

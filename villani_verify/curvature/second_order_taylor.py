@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from villani_verify.batches import Batch
-from villani_verify.curvature.addressed_probe import AddressedProbe, Lookups
+from villani_verify.curvature.addressed_probe import AddressedProbe
 from villani_verify.curvature.hessian_form import HessianForm
+from villani_verify.curvature.lookups import Lookups
 from villani_verify.curvature.pass_sizes import pass_sizes
 from villani_verify.curvature.replayed_passes import ReplayedPasses
 from villani_verify.curvature.rounding import fast_product_dtype

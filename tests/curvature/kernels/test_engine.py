@@ -20,14 +20,14 @@ WITH_KERNELS = (sources, collapsed_rules, probe_signs)
 @pytest.fixture
 def used(device, monkeypatch) -> Counter[str]:
     """Use the kernels, interpreted where there is no GPU; return how often each was."""
-    from villani_verify.curvature.kernels import passes, philox
+    from villani_verify.curvature.kernels import fused, philox
 
     counts: Counter[str] = Counter()
 
     class Counting:
         def __getattr__(self, name: str) -> Any:
             counts[name] += 1
-            return getattr(passes, name)
+            return getattr(fused, name)
 
     for module in WITH_KERNELS:
         monkeypatch.setattr(module, "kernels_for", lambda _: None if torch.is_grad_enabled() else Counting())

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from villani_verify.curvature import probes
-from villani_verify.curvature.probes import AddressBuffer, stacked_signs
+from villani_verify.curvature.probe_addresses import AddressBuffer
+from villani_verify.curvature.probes import stacked_signs
 
 SEEDS = (0, 5, -3, (1 << 63) + 7)
 INDICES = (0, 3, 1 << 40)

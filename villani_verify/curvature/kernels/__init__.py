@@ -12,12 +12,14 @@ from types import ModuleType
 
 import torch
 
+from villani_verify.errors import one_line
+
 _OLDEST = (7, 0)  # compute capability that Triton knows
 
 
 def kernels_for(device: torch.device) -> ModuleType | None:
     """Return the kernels for tensors on the device, or None where there are none, or reverse mode is to go back through them."""
-    return None if torch.is_grad_enabled() or not has_kernels(device) else _triton("passes")
+    return None if torch.is_grad_enabled() or not has_kernels(device) else _triton("fused")
 
 
 def sign_kernels_for(device: torch.device) -> ModuleType | None:
@@ -43,7 +45,7 @@ def why_no_kernels(device: torch.device) -> str | None:
         like = torch.empty(0, device=device)
         _triton("philox").signs(torch.zeros(2, dtype=torch.int64, device=device), 0, 1, like)
     except Exception as error:  # a compiler that is missing, a driver that is too old: Triton may fail in any way
-        return f"Triton fails: {' '.join(str(error).split())[:100]}"
+        return f"Triton fails: {one_line(error, 100)}"
     return None
 
 

@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, fx
 
 from villani_verify.batches import Batch
-from villani_verify.curvature.addressed_probe import AddressedProbe, Lookups
+from villani_verify.curvature.addressed_probe import AddressedProbe
+from villani_verify.curvature.lookups import Lookups
 from villani_verify.curvature.taylor.collapsed import CollapsedJet, lines
 from villani_verify.curvature.taylor.program import Program, program_for
 from villani_verify.curvature.taylor.sources import inner

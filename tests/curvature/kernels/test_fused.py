@@ -16,9 +16,9 @@ DTYPES = list(TOLERANCE)
 
 @pytest.fixture
 def kernels(device):
-    from villani_verify.curvature.kernels import passes
+    from villani_verify.curvature.kernels import fused
 
-    return passes
+    return fused
 
 
 def drawn(*shape: int, dtype: torch.dtype, device: torch.device, seed: int = 0) -> Tensor:
