@@ -11,8 +11,7 @@ from nightly.part import Part
 
 PYTHON = "{python}"
 PROPERTIES = (PYTHON, "-m", "pytest", "properties")
-# Of GPT-Neo-125M few examples are affordable, and one process has enough to hold.
-LARGE = ("--villani-landscape=gpt-neo-125m", "-n", "1")
+LARGE = "--villani-landscape=gpt-neo-125m"
 
 
 def calibration_line(folder: Path, log: str) -> str:
@@ -55,8 +54,8 @@ CPU: Sequence[Part] = (
     ),
     Part(
         "properties-125m", "the properties on the full GPT-Neo-125M, two examples each, of as many as there is time for",
-        # One that begins in time may take as long again.
-        [(*PROPERTIES, *LARGE, "--hypothesis-profile=large", "--villani-minutes=4", "--durations=5")], minutes=15,
+        # Few examples are affordable, and one process has enough to hold; one that begins in time may take as long again.
+        [(*PROPERTIES, LARGE, "-n", "1", "--hypothesis-profile=large", "--villani-minutes=4", "--durations=5")], minutes=15,
     ),
     Part(
         "calibration", "a sample of the calibration",
@@ -103,7 +102,7 @@ GPU: Sequence[Part] = (
     Part(
         "properties-gpu", "the properties on the full GPT-Neo-125M on the GPU, of as many as there is time for",
         # Examples of a large model keep a processor busier than a GPU: four share it.
-        [(*PROPERTIES, "--villani-landscape=gpt-neo-125m", "-n", "4", "--hypothesis-profile=gpu", "--villani-device=cuda",
+        [(*PROPERTIES, LARGE, "-n", "4", "--hypothesis-profile=gpu", "--villani-device=cuda",
           "--villani-minutes=1.5", "--villani-statistics={out}/statistics.json")],
         minutes=3.5,
     ),

@@ -19,6 +19,7 @@ DTYPES = ("float32", "float64")
 SEED = 0
 """Of the probes."""
 PROBES_ON_GPU, FEW_PROBES_ON_GPU = 256, 8
+"""Of one timed call, at least: for the engine that has passes of many probes, and for the others."""
 LARGE = "VILLANI_BENCH_LARGE"
 """Environment variable that asks for the large landscapes; any value but the empty one."""
 
@@ -39,11 +40,9 @@ class Case:
 
     def probes_on(self, device: str, engine: str) -> int:
         """Return the probes of one timed call: on a GPU as many as keep it busy, for an engine that has passes of many."""
-        return (
-            max(self.num_probes, PROBES_ON_GPU if engine == "taylor" else FEW_PROBES_ON_GPU)
-            if device == "cuda"
-            else self.num_probes
-        )
+        if device != "cuda":
+            return self.num_probes
+        return max(self.num_probes, PROBES_ON_GPU if engine == "taylor" else FEW_PROBES_ON_GPU)
 
 
 # From small to large: the dashboard judges a machine by the last one that it has measured.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from contenders import CONTENDERS, SEED
+from contenders import CONTENDERS, SEED, Forms
 from subject import about, add_arguments, load
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -68,19 +68,22 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     if options.allocator == "kept":
         keep_freed_memory()
     landscape = load(options)
-    forms = CONTENDERS[options.contender](landscape)
-    indices = range(options.probes)
-    forms(indices)  # the first call exports, compiles and touches memory
-    seconds = []
-    for _ in range(options.calls):
-        started = time.perf_counter()
-        found = forms(indices)  # numbers of Python, so that a GPU has finished
-        seconds.append((time.perf_counter() - started) / options.probes)
+    seconds, found = timed_calls(CONTENDERS[options.contender](landscape), range(options.probes), options.calls)
     memory = peak_memory_bytes(landscape.device)
     rate = PRODUCTS * forward_operations(landscape) / statistics.median(seconds)
     return {
         "seconds": seconds, "forms": found, "peak_memory_bytes": memory, "of_the_ceiling": rate / fastest_products(landscape.device)
     }  # fmt: skip
+
+
+def timed_calls(forms: Forms, indices: Sequence[int], calls: int) -> tuple[list[float], list[float]]:
+    """Return the seconds a probe of each call, and the forms; a first call, which exports, compiles and allocates, is not timed."""
+    found, seconds = forms(indices), []
+    for _ in range(calls):
+        started = time.perf_counter()
+        found = forms(indices)  # numbers of Python, so that a GPU has finished
+        seconds.append((time.perf_counter() - started) / len(indices))
+    return seconds, found
 
 
 def forward_operations(landscape: Landscape) -> int:

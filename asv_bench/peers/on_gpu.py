@@ -14,24 +14,22 @@ import gc
 import json
 import statistics
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from compare import PRODUCTS, fastest_products, forms_in_float64, forward_operations, show, summary
+from compare import PRODUCTS, fastest_products, forms_in_float64, forward_operations, show, summary, timed_calls
 from contenders import CONTENDERS
-from subject import about, add_arguments, load
+from subject import KINDS_OF_PRODUCTS, about, add_arguments, load, set_products
 
 from villani_verify.environment import peak_memory_bytes
 from villani_verify.errors import VillaniError, one_line
 from villani_verify.files import write_whole
 from villani_verify.landscape import Landscape
 
-PRECISION = {"float32": "highest", "tf32": "high"}
 LEFT_OUT = ("taylor, sums of 8",)  # the one that is not a number for each probe
-OWN = ("forward pass", "taylor", "taylor, samples", "taylor, bfloat16")
+MANY_PROBES = ("forward pass", "taylor", "taylor, samples", "taylor, bfloat16")
 ROUNDED = "taylor, bfloat16"
 
 
@@ -57,10 +55,11 @@ def run(options: argparse.Namespace) -> None:
     for size in options.sizes:
         options.sequences, options.sequence_length = size
         landscape = load(options)
+        reference = forms_in_float64(landscape, landscape.to(dtype=torch.float64), 2)
         for products in options.products_of:
             options.products = products
-            torch.set_float32_matmul_precision(PRECISION[products])
-            found = measured(landscape, options)
+            set_products(products)
+            found = measured(landscape, options, reference)
             show(found["table"], argparse.Namespace(**found["options"]))
             name = f"{options.out.name}-{size[0]}x{size[1]}-{products}.json"
             write_whole(options.out.with_name(name), json.dumps(found, indent=1) + "\n")
@@ -73,8 +72,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add_arguments(parser)
     parser.set_defaults(landscape="gpt-neo-125m", device="cuda")
     parser.add_argument("--sizes", nargs="+", type=_size, default=[(1, 128), (4, 256)], metavar="SEQUENCESxLENGTH")
-    parser.add_argument("--products-of", nargs="+", choices=list(PRECISION), default=list(PRECISION), help="float32 matrices")
-    parser.add_argument("--probes", type=_positive, default=256, help="of a timed call of this package (default 256)")
+    parser.add_argument(
+        "--products-of", nargs="+", choices=list(KINDS_OF_PRODUCTS), default=list(KINDS_OF_PRODUCTS), help="float32 matrices"
+    )
+    parser.add_argument("--probes", type=_positive, default=256, help="of a timed call of `taylor` (default 256)")
     parser.add_argument("--peers-probes", type=_positive, default=8, help="of a timed call of the others (default 8)")
     parser.add_argument("--calls", type=_positive, default=2, help="timed calls, after one that is not (default 2)")
     parser.add_argument("--out", type=Path, required=True, metavar="NAME", help="beginning of the files")
@@ -95,20 +96,16 @@ def _size(text: str) -> tuple[int, int]:
     return sequences, length
 
 
-def measured(landscape: Landscape, options: argparse.Namespace) -> dict[str, Any]:
-    """Return the comparison of all contenders on one landscape, as `compare.py` keeps it."""
+def measured(landscape: Landscape, options: argparse.Namespace, reference: Sequence[float]) -> dict[str, Any]:
+    """Return the comparison of all contenders on one landscape, as `compare.py` keeps it, with errors against the reference."""
     operations = PRODUCTS * forward_operations(landscape)
     ceilings = {kind: fastest_products(landscape.device, kind) for kind in (torch.float32, torch.bfloat16)}
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    reference = forms_in_float64(landscape, landscape.to(dtype=torch.float64), 2)
-    torch.set_float32_matmul_precision(before)
     rows = {}
     for name in CONTENDERS:
         if name in LEFT_OUT:
             continue
         print(f"{options.sequences} x {options.sequence_length} tokens, {options.products}: {name}", file=sys.stderr, flush=True)
-        row = timed(name, landscape, options.probes if name in OWN else options.peers_probes, options.calls)
+        row = timed(name, landscape, options.probes if name in MANY_PROBES else options.peers_probes, options.calls)
         if "error" not in row:
             ceiling = ceilings[torch.bfloat16 if name == ROUNDED else torch.float32]
             row["of_the_ceiling"] = operations / statistics.median(row["seconds"]) / ceiling
@@ -126,13 +123,7 @@ def timed(name: str, landscape: Landscape, probes: int, calls: int) -> dict[str,
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(landscape.device)
     try:
-        forms = CONTENDERS[name](landscape)
-        indices, seconds = range(probes), []
-        found = forms(indices)  # the first call exports, compiles and allocates
-        for _ in range(calls):
-            started = time.perf_counter()
-            found = forms(indices)  # numbers of Python, so that the GPU has finished
-            seconds.append((time.perf_counter() - started) / probes)
+        seconds, found = timed_calls(CONTENDERS[name](landscape), range(probes), calls)
     except Exception as error:  # a peer may fail in any way, and the others are still to be measured
         return {"error": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
     return {"seconds": seconds, "forms": found, "peak_memory_bytes": peak_memory_bytes(landscape.device)}

@@ -12,6 +12,9 @@ from villani_verify.environment import describe_environment
 from villani_verify.landscape import Landscape
 from villani_verify.landscapes.request import LandscapeRequest
 
+KINDS_OF_PRODUCTS = {"float32": "highest", "tf32": "high"}
+"""How float32 matrices are multiplied → what torch calls it."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose landscape, tokens, device and arithmetic."""
@@ -21,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text", default="embedded", metavar="FILE", help="UTF-8 file; default the embedded text")
     parser.add_argument("--tokenizer", help="directory of the tokenizer")
     parser.add_argument("--device", default="cpu", help="cpu, or cuda with a GPU (default cpu)")
-    parser.add_argument("--products", choices=["float32", "tf32"], default="float32", help="of float32 matrices (default float32)")
+    parser.add_argument(
+        "--products", choices=list(KINDS_OF_PRODUCTS), default="float32", help="of float32 matrices (default float32)"
+    )
     parser.add_argument("--allocator", choices=["kept", "default"], default="kept", help="memory freed is kept, for all alike")
 
 
@@ -33,9 +38,14 @@ def forwarded(options: argparse.Namespace) -> list[str]:
     return [f"--{name.replace('_', '-')}={getattr(options, name)}" for name in names if getattr(options, name) is not None]
 
 
+def set_products(products: str) -> None:
+    """Choose how float32 matrices are multiplied."""
+    torch.set_float32_matmul_precision(KINDS_OF_PRODUCTS[products])
+
+
 def load(options: argparse.Namespace, dtype: str | None = None) -> Landscape:
     """Return the landscape with one batch."""
-    torch.set_float32_matmul_precision("high" if options.products == "tf32" else "highest")
+    set_products(options.products)
     return LandscapeRequest(
         landscape=options.landscape, sequences=options.sequences, sequence_length=options.sequence_length,
         dataset=options.text, tokenizer=options.tokenizer, dtype=dtype, device=options.device,

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import torch
 
+from villani_verify.landscapes.request import LandscapeRequest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -143,6 +145,17 @@ def test_errors_and_coverage_are_counted(peers: Any) -> None:
     assert not peers("traces").summary([(99.0, None, 1.0)], 100.0)["gives_interval"]
 
 
+def test_the_first_call_is_not_timed_and_the_others_by_the_probe(peers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, lasts = [0.0], iter((100.0, 8.0, 4.0))
+    monkeypatch.setattr(peers("compare").time, "perf_counter", lambda: clock[0])
+
+    def forms(indices: range) -> list[float]:
+        clock[0] += next(lasts)
+        return [clock[0]] * len(indices)
+
+    assert peers("compare").timed_calls(forms, range(4), 2) == ([2.0, 1.0], [112.0] * 4)
+
+
 def test_a_gpu_is_measured_in_one_process(peers: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
     monkeypatch.setitem(peers("compare").SIDE, "cpu", 64)
     made = peers("contenders").CONTENDERS
@@ -160,6 +173,12 @@ def test_a_gpu_is_measured_in_one_process(peers: Any, tmp_path: Path, capsys: py
     assert table["taylor"]["relative_error"] < 1e-9  # in float64
     assert len(found["rows"]["taylor"][0]["forms"]) == 6
     assert len(found["rows"]["reverse"][0]["forms"]) == 2
+    operations = peers("compare").forward_operations(
+        LandscapeRequest(landscape="gpt-neo-tiny", sequences=1, sequence_length=8).load()
+    )
+    for name, ceiling in (("taylor", "float32"), ("taylor, bfloat16", "bfloat16")):
+        rate = 3 * operations / table[name]["seconds_per_probe"]
+        assert table[name]["of_the_ceiling"] == pytest.approx(rate / found["options"]["ceilings"][ceiling])
     assert table["curvlinops"] == {"error": "KeyError: 'no such package'"}
     assert "taylor, sums of 8" not in table
     assert found["options"]["sequences"] == 1
