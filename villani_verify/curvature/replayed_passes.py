@@ -8,6 +8,7 @@ address in a tensor, so that a replay with another address is the pass of other 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -19,10 +20,23 @@ from villani_verify.memory import is_out_of_memory, release
 
 # To capture takes as long as a pass, and another one is needed before, in which libraries allocate what they need.
 _WORTH_CAPTURING = 3
-
-
 _REFUSED: set[torch.device] = set()
 """Devices on which a pass could not be captured for another reason than memory; it is not tried there again."""
+
+
+@dataclass(frozen=True)
+class _Captured:
+    """A captured pass.
+
+    Attributes:
+        graph: its kernels.
+        buffer: where they find the address.
+        out: where they leave the numbers, shape (K,).
+    """
+
+    graph: torch.cuda.CUDAGraph
+    buffer: AddressBuffer
+    out: Tensor
 
 
 class ReplayedPasses:
@@ -45,9 +59,7 @@ class ReplayedPasses:
         self._device = device
         self._count = 0
         self._may = has_kernels(device) and device not in _REFUSED
-        self._graph: torch.cuda.CUDAGraph | None = None
-        self._buffer: AddressBuffer | None = None
-        self._out: Tensor | None = None
+        self._captured: _Captured | None = None
         self.captures = 0
 
     def __call__(self, indices: Sequence[int], *, still_to_come: int) -> Tensor:
@@ -57,28 +69,28 @@ class ReplayedPasses:
             indices: of the probes.
             still_to_come: probes that will be asked for, with these.
         """
-        if len(indices) == self._count and self._may and self._graph is None and still_to_come >= _WORTH_CAPTURING * self._count:
-            self._capture(indices)
-        if self._graph is not None and self._buffer is not None and self._out is not None and len(indices) == self._count:
-            self._buffer.fill(self._seed, indices)
-            self._graph.replay()
-            return self._out
         if len(indices) != self._count:
-            self._graph = self._buffer = self._out = None  # what it holds is needed
-        self._count = len(indices)
-        return self._compute(indices)
+            self._count, self._captured = len(indices), None  # the memory that it holds is needed
+            return self._compute(indices)
+        if self._captured is None and self._may and still_to_come >= _WORTH_CAPTURING * self._count:
+            self._captured = self._capture(indices)
+        if self._captured is None:
+            return self._compute(indices)
+        self._captured.buffer.fill(self._seed, indices)
+        self._captured.graph.replay()
+        return self._captured.out
 
-    def _capture(self, indices: Sequence[int]) -> None:
+    def _capture(self, indices: Sequence[int]) -> _Captured | None:
+        """Capture the pass of so many probes; return None where that is not possible."""
         buffer, graph = AddressBuffer(self._device, self._seed, indices), torch.cuda.CUDAGraph()
         before, stream = torch.cuda.current_stream(self._device), torch.cuda.Stream(self._device)
         capture = torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local")
         try:
             with buffer.open(), torch.cuda.device(self._device), capture:
-                self._out = self._compute(indices)
+                out = self._compute(indices)
         except (MemoryError, RuntimeError, TaylorError) as error:
             # Whatever cannot be captured can still be computed.
             self._may = False
-            self._graph = self._out = None
             del graph, capture
             # A capture that was broken off leaves its stream as the current one, and an allocator that reuses less.
             torch.cuda.set_stream(before)
@@ -86,6 +98,6 @@ class ReplayedPasses:
                 release()
             else:
                 _REFUSED.add(self._device)
-            return
-        self._graph, self._buffer = graph, buffer
+            return None
         self.captures += 1
+        return _Captured(graph, buffer, out)

@@ -5,7 +5,7 @@ import torch
 
 from villani_verify.curvature.taylor.rounded_product import _padded, rounded_factors, rows_times_matrix
 
-DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"))]
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 
 
 def drawn(*shape: int, device: str = "cpu") -> torch.Tensor:

@@ -89,13 +89,14 @@ class CollapsedJet(Jet):
             raise ValueError("a scalar function of every entry has the shape of its argument")
         if slope is None:
             return CollapsedJet(value, torch.zeros_like(self.tangents), None, self.groups)
-        second = None if self.second is None else slope * self.second
-        tangents = self.tangents
-        if half_curvature is not None and second is None and self.groups == len(tangents):
-            return CollapsedJet(value, tangents * slope, Squares(half_curvature, tangents), self.groups)
-        if half_curvature is not None:
-            squares = self._summed_squares()
-            second = squares.mul_(half_curvature) if second is None else second.addcmul_(squares, half_curvature)
+        second: Tensor | Source | None = None
+        if self.second is not None:
+            second = slope * self.second
+            if half_curvature is not None:
+                second.addcmul_(self._summed_squares(), half_curvature)
+        elif half_curvature is not None:
+            alone = self.groups == len(self.tangents)
+            second = Squares(half_curvature, self.tangents) if alone else self._summed_squares().mul_(half_curvature)
         return CollapsedJet(value, self.tangents * slope, second, self.groups)
 
     def plus(self, other: CollapsedJet, alpha: float) -> CollapsedJet:

@@ -63,6 +63,6 @@ def _padded(matrix: Tensor) -> Tensor:
     missing = -matrix.shape[1] % (_PIECE // matrix.element_size())
     if not missing:
         return matrix
-    transposed = matrix.stride(0) == 1
-    wide = torch.nn.functional.pad(matrix.T, (0, 0, 0, missing)).T if transposed else torch.nn.functional.pad(matrix, (0, missing))
-    return wide
+    if matrix.stride(0) == 1:  # a transposed one
+        return torch.nn.functional.pad(matrix.T, (0, 0, 0, missing)).T
+    return torch.nn.functional.pad(matrix, (0, missing))
