@@ -5,7 +5,9 @@ import inspect
 import typing
 
 import pytest
+from typer.models import OptionInfo
 
+from villani_verify.cli.app import app
 from villani_verify.cli.options import LandscapeOptions, takes_landscape
 from villani_verify.cli.verify import verify
 from villani_verify.errors import RequestError
@@ -50,3 +52,16 @@ def test_a_command_gets_one_option_for_each_field():
     assert names == ["other", *(f.name for f in dataclasses.fields(LandscapeOptions))]
     assert set(typing.get_type_hints(command)) == {*names, "return"}
     assert "options" not in inspect.signature(verify).parameters
+
+
+def test_options_whose_metavar_is_their_name_are_named() -> None:
+    """Typer 0.27 takes such a metavar for the name, and then knows --DEVICE and no --device."""
+    told = []
+    groups = [group.typer_instance for group in app.registered_groups]
+    for command in [c for commands in (app, *groups) for c in commands.registered_commands]:
+        for parameter in inspect.signature(command.callback, eval_str=True).parameters.values():
+            for info in getattr(parameter.annotation, "__metadata__", ()):
+                if isinstance(info, OptionInfo) and info.metavar == parameter.name.upper():
+                    assert info.default == f"--{parameter.name}", (command.callback.__name__, parameter.name)
+                    told.append(parameter.name)
+    assert set(told) == {"device", "dtype"}

@@ -24,7 +24,7 @@ def test_rows_are_remembered_each_once_and_in_order() -> None:
     places = torch.tensor([[5, 1], [1, 0]])
     whole = one.stacked(range(2))
     assert torch.equal(one.rows(places), whole[:, places])
-    one.rows(torch.tensor([3]))
+    assert torch.equal(one.rows(torch.tensor([3])), whole[:, [3]])
     seen = one.rows_seen()
     assert seen is not None
     assert seen[0].tolist() == [0, 1, 3, 5]

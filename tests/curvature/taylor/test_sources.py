@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from villani_verify.curvature.probe_signs import PatternedSigns
-from villani_verify.curvature.taylor.sources import Columns, PatternedProducts, inner
+from villani_verify.curvature.taylor.sources import Columns, PatternedProducts, Squares, inner
 
 F64 = torch.float64
 
@@ -19,6 +19,14 @@ def test_columns() -> None:
     assert torch.equal(whole[..., [4, 0]], source.values)
     assert float(whole[..., 1:4].abs().sum()) == 0
     adjoint = drawn(2, 5, seed=1)
+    assert torch.allclose(source.inner(adjoint), (whole * adjoint).sum((1, 2)), rtol=1e-13)
+
+
+def test_squares() -> None:
+    source = Squares(drawn(2, 5), drawn(3, 2, 5, seed=1))
+    whole = source.dense(torch.Size((2, 5)))
+    assert torch.equal(whole, source.roots**2 * source.factor)
+    adjoint = drawn(2, 5, seed=2)
     assert torch.allclose(source.inner(adjoint), (whole * adjoint).sum((1, 2)), rtol=1e-13)
 
 
