@@ -19,7 +19,7 @@ import torch
 from villani_verify.corpora import load_tokenizer
 from villani_verify.corpora.embedded import embedded_entropy_rate, embedded_text
 from villani_verify.landscapes.architectures import gpt_neo_small
-from villani_verify.landscapes.models import quiet
+from villani_verify.landscapes.transformers_messages import quiet
 from villani_verify.theory.weight_decay.training import Decay, Schedule, mean_loss, train
 
 TARGET = Path(__file__).resolve().parents[1] / "villani_verify" / "landscapes" / "weights" / "gpt-neo-small"

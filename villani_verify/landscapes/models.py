@@ -7,19 +7,19 @@ model's author, and nothing silently initialised afresh.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from villani_verify.errors import DeviceError, ModelError, RequestError, one_line
+from villani_verify.errors import DeviceError, ModelError, RequestError
 from villani_verify.landscapes.gpt_neo_float64 import keep_float64
 from villani_verify.landscapes.sizes import check_sizes
+from villani_verify.landscapes.transformers_messages import quiet, reason, shortened
 
 # Constant buffers (attention masks, rotary frequencies) that older releases of the library saved beside the weights.
 _SAVED_BUFFERS = re.compile(r"(attn|attention)\.(masked_)?bias$|rotary_emb\.inv_freq$")
@@ -87,32 +87,12 @@ def vocabulary_size(model: nn.Module) -> int:
     return size
 
 
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Silence the progress bars and log lines of transformers and huggingface_hub for a while."""
-    from huggingface_hub.utils import logging as hub_logging
-    from transformers.utils import logging
-
-    verbosity, hub_verbosity = logging.get_verbosity(), hub_logging.get_verbosity()
-    bars = logging.is_progress_bar_enabled()
-    logging.set_verbosity(logging.CRITICAL)
-    hub_logging.set_verbosity(logging.CRITICAL)
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        hub_logging.set_verbosity(hub_verbosity)
-        if bars:
-            logging.enable_progress_bar()
-
-
 def _device(device: torch.device | str) -> torch.device:
     try:
         where = torch.device(device)
         torch.empty(0, device=where)
     except (AssertionError, NotImplementedError, RuntimeError) as e:
-        raise DeviceError(f"device {str(device)!r}: not available on this machine ({_short(e)}); use cpu") from e
+        raise DeviceError(f"device {str(device)!r}: not available on this machine ({shortened(e)}); use cpu") from e
     return where
 
 
@@ -152,7 +132,7 @@ def _check_index(index: Path, label: str) -> None:
         files = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
         wrong = sorted(f for f in files if Path(f).name != f or not f.endswith(".safetensors"))
     except (AttributeError, KeyError, OSError, RecursionError, TypeError, ValueError) as e:
-        raise ModelError(f"{label}: {index.name} is damaged ({_short(e)}); copy it again") from e
+        raise ModelError(f"{label}: {index.name} is damaged ({shortened(e)}); copy it again") from e
     if wrong:
         raise ModelError(f"{label}: {index.name} names {wrong[0][:80]!r}, which is no safetensors file beside it; copy it again")
 
@@ -174,11 +154,11 @@ def _from_pretrained(source: str, dtype: torch.dtype, label: str, local: bool) -
                 output_loading_info=True,
             )
     except SafetensorError as e:
-        raise ModelError(f"{label}: a safetensors file is damaged ({_short(e)}); copy it again") from e
+        raise ModelError(f"{label}: a safetensors file is damaged ({shortened(e)}); copy it again") from e
     except MemoryError as e:
         raise ModelError(f"{label}: it does not fit in memory; use a smaller model or dtype") from e
     except Exception as e:  # the library raises nearly every class for bad files and for an unreachable hub
-        raise ModelError(f"{label}: {_why(e, local)}") from e
+        raise ModelError(f"{label}: {reason(e, local)}") from e
     model, report = loaded
     return model, report
 
@@ -195,50 +175,6 @@ def _hub_answers(name: str) -> bool:
     except Exception:  # no network, no name service, offline mode: each client library has its own classes
         return False
     return True
-
-
-# (what the library's message contains, whether only for local directories, what to say instead)
-_REASONS = (
-    (
-        r"trust_remote_code|custom code",
-        None,
-        "it needs its author's own code, which is never run here; use an architecture that transformers knows",
-    ),
-    (
-        r"does not recognize this architecture|Unrecognized (model|configuration)",
-        None,
-        "config.json names no causal language model that transformers knows; mend its model_type",
-    ),
-    (
-        r"ignore_mismatched_sizes|size mismatch",
-        None,
-        "shapes of the weights do not fit config.json; use the config.json that was saved with the weights",
-    ),
-    (r"not a valid JSON|JSONDecodeError", True, "config.json is not valid JSON; copy it again"),
-    (
-        r"connect|offline|cached files",
-        False,
-        "the Hugging Face hub is not reachable and the model is not cached; give a local directory instead",
-    ),
-    (r"not a valid model identifier|Repo id must", False, "neither a directory here nor a model on the hub; mend the name"),
-    (
-        r"safetensors",
-        False,
-        "the hub has no safetensors for it, and pickles are never loaded; convert it and give a local directory",
-    ),
-)
-
-
-def _why(error: Exception, local: bool) -> str:
-    text = " ".join(str(error).split())
-    for pattern, only_local, reason in _REASONS:
-        if only_local in (None, local) and re.search(pattern, text):
-            return reason
-    return f"{_short(error)}; {'mend the files' if local else 'give a local directory instead'}"
-
-
-def _short(error: BaseException) -> str:
-    return one_line(error, 160)
 
 
 def check_weights(report: Mapping[str, Collection[Any]], label: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from villani_verify.errors import ModelError
+from villani_verify.landscapes.transformers_messages import quiet
 
 # Each is the length of a loop that makes modules, of which each has a tensor, or a number, at least.
 _LAYERS = ("num_hidden_layers", "num_layers", "n_layer", "n_layers")
@@ -71,8 +72,6 @@ def _parameters(directory: Path, check: Callable[[dict[str, Any]], None]) -> int
     """Return how many parameters the whole configuration asks for, defaults included, without making them; 0 where that fails."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
-
-    from villani_verify.landscapes.models import quiet
 
     try:
         with quiet():

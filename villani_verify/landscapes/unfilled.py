@@ -12,7 +12,7 @@ from torch import nn
 
 from villani_verify.errors import ModelError, one_line
 from villani_verify.landscapes.gpt_neo_float64 import keep_float64
-from villani_verify.landscapes.models import quiet
+from villani_verify.landscapes.transformers_messages import quiet
 
 
 def unfilled_model(directory: Path, dtype: torch.dtype, label: str) -> nn.Module:
