@@ -82,7 +82,8 @@ def _of_memory(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, MemoryError) or "allocate memory" in str(error) or "not enough memory" in str(error):
             return True
-        error = error.__cause__ or error.__context__
+        # What an error was raised "from None" of is by its own word no cause.
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return False
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
 
 from fuzz.place import place
 from fuzz.target import finding
@@ -17,7 +18,8 @@ from fuzz.targets import TARGETS
 from fuzz.targets.campaign import store_bytes
 from villani_verify.errors import ModelError
 from villani_verify.landscapes.models import load_model
-from villani_verify.runs.store import FILE
+from villani_verify.runs.damage import DamagedStoreError
+from villani_verify.runs.store import FILE, Store
 
 
 def refused(name: str, data: bytes, *, seconds: float = 10) -> None:
@@ -110,6 +112,18 @@ def test_a_result_that_is_infinite_as_soon_as_it_is_read() -> None:
     refused("rows", seed.replace(b'"loss": 0.5', b'"loss": 1e999'))
 
 
+def test_a_length_of_gigabytes_in_the_table_that_is_an_index() -> None:
+    data = bytearray(store_bytes(3))
+    page = 4096
+    cell = page + int.from_bytes(data[page + 8 : page + 10], "big")
+    data[cell : cell + 10] = b"\xff" * 10
+    refused("store", bytes(data))
+    with place() as directory:
+        (directory / FILE).write_bytes(data)
+        with pytest.raises(DamagedStoreError, match="a length in it cannot be right"):
+            Store.open(directory / FILE)
+
+
 @pytest.mark.parametrize("table", ["about", "units", "results"])
 def test_a_view_in_place_of_a_table_is_not_run(table: str) -> None:
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i, i, i, i, i, i FROM n"
@@ -173,6 +187,29 @@ def test_config_of_a_model_far_larger_than_its_weights(config: dict[str, object]
         write(directory, data, files()[1])
         with memory_limited(300 << 20), pytest.raises(ModelError, match=r"config\.json asks for"):
             load_model(str(directory))
+    refused("config", data)
+
+
+@pytest.mark.parametrize("kind", [1, "linear"])
+def test_config_that_makes_no_model_is_refused_before_an_embedding_of_any_size_is_made(kind: object) -> None:
+    from fuzz.child import memory_limited
+    from fuzz.targets.models import files, write
+    from villani_verify.landscapes.stored import stored_causal_lm
+
+    # The attention has no such kind, which the library finds after the embedding, here of 28 TB.
+    config = {
+        "model_type": "gpt_neo",
+        "vocab_size": 7 * 10**8,
+        "hidden_size": 10_000,
+        "num_layers": 2,
+        "attention_types": [[[kind, kind], 1]],
+    }
+    data = json.dumps(config).encode()
+    with place() as directory:
+        write(directory, data, files()[1])
+        for load in (load_model, lambda d: stored_causal_lm(d, torch.zeros(1, 2, dtype=torch.int64))):
+            with memory_limited(300 << 20), pytest.raises(ModelError, match=r"mend the files$"):
+                load(str(directory))
     refused("config", data)
 
 

@@ -117,7 +117,7 @@ def test_damaged_files(directory: Path) -> None:
     )
     assert "it has no weights for transformer.h.0.attn.attention.k_proj.weight and " in refusal(directory)
     (directory / "config.json").write_text('{"model_type": "nonsense"}')
-    assert "config.json does not make a model" in refusal(directory)
+    assert "config.json names no causal language model" in refusal(directory)
     shutil.rmtree(directory)
     assert "it does not exist" in refusal(directory)
 

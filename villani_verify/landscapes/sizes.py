@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from villani_verify.errors import ModelError
-from villani_verify.landscapes.transformers_messages import quiet
+from villani_verify.landscapes.transformers_messages import quiet, reason
 
 # Each is the length of a loop that makes modules, of which each has a tensor, or a number, at least.
 _LAYERS = ("num_hidden_layers", "num_layers", "n_layer", "n_layers")
@@ -31,7 +31,7 @@ def check_sizes(directory: Path, label: str) -> None:
         label: what to call the directory.
 
     Raises:
-        ModelError: if it asks for more.
+        ModelError: if it asks for more, or makes no model.
     """
     try:
         config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
@@ -42,7 +42,7 @@ def check_sizes(directory: Path, label: str) -> None:
         return
     numbers = sum(math.prod(shape) for shape in shapes.values())
     _check_entries(config, shapes, numbers, label)
-    parameters = _parameters(directory, lambda whole: _check_entries(whole, shapes, numbers, label))
+    parameters = _parameters(directory, label, lambda whole: _check_entries(whole, shapes, numbers, label))
     if parameters > 2 * numbers + _FEW_NUMBERS:
         raise _more(label, "parameters", parameters, f"{numbers:,} numbers")
 
@@ -68,8 +68,8 @@ def _check_entries(config: dict[str, Any], shapes: dict[str, Any], numbers: int,
             raise _more(label, "attention_types", repeats, f"{len(shapes):,} tensors")
 
 
-def _parameters(directory: Path, check: Callable[[dict[str, Any]], None]) -> int:
-    """Return how many parameters the whole configuration asks for, defaults included, without making them; 0 where that fails."""
+def _parameters(directory: Path, label: str, check: Callable[[dict[str, Any]], None]) -> int:
+    """Return how many parameters the whole configuration asks for, defaults included, without making them."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -81,8 +81,9 @@ def _parameters(directory: Path, check: Callable[[dict[str, Any]], None]) -> int
                 model: Any = AutoModelForCausalLM.from_config(config, attn_implementation="eager", trust_remote_code=False)
     except ModelError:
         raise
-    except Exception:  # the library raises nearly every class for a bad configuration, and says so again when it loads it
-        return 0
+    except Exception as e:  # the library raises nearly every class for a bad configuration
+        # Not left to the loading, which may have made the first tensors of any size by then.
+        raise ModelError(f"{label}: {reason(e, True)}") from e
     return sum(p.numel() for p in model.parameters())
 
 

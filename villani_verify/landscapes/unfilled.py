@@ -12,7 +12,7 @@ from torch import nn
 
 from villani_verify.errors import ModelError, one_line
 from villani_verify.landscapes.gpt_neo_float64 import keep_float64
-from villani_verify.landscapes.transformers_messages import quiet
+from villani_verify.landscapes.transformers_messages import quiet, reason
 
 
 def unfilled_model(directory: Path, dtype: torch.dtype, label: str) -> nn.Module:
@@ -33,7 +33,7 @@ def unfilled_model(directory: Path, dtype: torch.dtype, label: str) -> nn.Module
             config = AutoConfig.from_pretrained(directory, trust_remote_code=False, local_files_only=True)
             model: Any = AutoModelForCausalLM.from_config(config, dtype=dtype, attn_implementation="eager", trust_remote_code=False)
     except Exception as e:  # the library raises nearly every class for a bad configuration
-        raise ModelError(f"{label}: config.json does not make a model ({one_line(e, 160)}); mend it") from e
+        raise ModelError(f"{label}: {reason(e, True)}") from e
     try:
         _give_storage(model)
     except (MemoryError, RuntimeError) as e:  # more addresses than there are

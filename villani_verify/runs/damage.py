@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from villani_verify.errors import RequestError, one_line
 
 # What reading a damaged file raises: from SQLite, or where something is missing or of another type than it was.
-UNREADABLE = (sqlite3.Error, AttributeError, KeyError, OverflowError, TypeError, ValueError)
+_UNREADABLE = (sqlite3.Error, AttributeError, KeyError, OverflowError, TypeError, ValueError)
 _MACHINE = {
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY,
@@ -26,11 +28,34 @@ def of_the_machine(error: Exception) -> bool:
     return code is not None and code & 0xFF in _MACHINE and code != sqlite3.SQLITE_IOERR_SHORT_READ
 
 
-def unreadable(path: Path, error: Exception) -> RequestError:
-    """Return the error of a store that cannot be read: on account of the machine, or as it is damaged."""
-    if of_the_machine(error):
-        return RequestError(f"store {str(path)!r}: it cannot be read ({error}); look at its rights and at the disk")
-    return damaged(path, error)
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what reading a store raises into one line.
+
+    Raises:
+        RequestError: if the machine is to blame.
+        DamagedStoreError: if the file is.
+    """
+    try:
+        yield
+    except MemoryError:
+        # SQLite refuses a record of gigabytes without trying, and no record is longer than its file. The error is no cause then.
+        if _memory_for(path):
+            raise damaged(path, ValueError("a length in it cannot be right")) from None
+        raise RequestError(f"store {str(path)!r}: it cannot be read (no memory is left); close other programs") from None
+    except _UNREADABLE as e:
+        if of_the_machine(e):
+            raise RequestError(f"store {str(path)!r}: it cannot be read ({e}); look at its rights and at the disk") from e
+        raise damaged(path, e) from e
+
+
+def _memory_for(path: Path) -> bool:
+    """Say whether the machine has memory for the longest record that a store can hold, twice as SQLite hands out a copy."""
+    try:
+        bytearray(2 * sum(f.stat().st_size for f in (path, Path(f"{path}-wal")) if f.exists()) + 2**20)
+    except (MemoryError, OSError):
+        return False
+    return True
 
 
 def damaged(path: Path, error: Exception) -> DamagedStoreError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ def salvage(directory: Path) -> Salvaged:
     path = directory / FILE
     with held(directory):
         settings = _settings_of(directory)
-        units = dict(enumerate(units_from(settings)))
+        units_from(settings)  # what is of no known sort is said before anything is written
         if not path.exists():
             raise RequestError(f"directory {str(directory)!r}: there is no store; run the campaign anew with --resume")
         mended = path.with_name(f"{path.name}.mended")
@@ -51,16 +51,18 @@ def salvage(directory: Path) -> Salvaged:
         try:
             old = _copy(path)
             kept = 0
-            with Store.create(mended, settings, units.values()) as store:
-                for result in whole_results(old, units):
+            # The units are made twice, as a million of them, kept, would take gigabytes.
+            with Store.create(mended, settings, units_from(settings)) as store:
+                for result in whole_results(old, enumerate(units_from(settings))):
                     kept += store.record(result)
+                lost = store.counts().units - kept
             # The damaged one stays in its place until the new one is whole; a write-ahead file must not outlive its store.
             for end in ("-wal", "-shm"):
                 Path(f"{path}{end}").unlink(missing_ok=True)
             mended.replace(path)
         except OSError as e:
             raise unwritable(directory, e) from e
-    return Salvaged(kept, len(units) - kept, old)
+    return Salvaged(kept, lost, old)
 
 
 def _settings_of(directory: Path) -> dict[str, Any]:
@@ -83,12 +85,12 @@ def _settings_of(directory: Path) -> dict[str, Any]:
     return settings
 
 
-def whole_results(path: Path, units: Mapping[int, Unit]) -> Iterator[Result]:
+def whole_results(path: Path, units: Iterable[tuple[int, Unit]]) -> Iterator[Result]:
     """Iterate over the results in a damaged file whose checksums are right.
 
     Args:
         path: of the file.
-        units: all that there should be, by number.
+        units: all that there should be, with their numbers.
     """
     query = "SELECT result, checksum, seconds, worker, notes FROM results WHERE number = ?"
     with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
@@ -96,7 +98,7 @@ def whole_results(path: Path, units: Mapping[int, Unit]) -> Iterator[Result]:
             connection.execute("PRAGMA writable_schema = ON")  # without which nothing at all is read of a file that was cut short
         if not _plain_tables(connection):
             return
-        for number, unit in units.items():
+        for number, unit in units:
             try:
                 row = connection.execute(query, (number,)).fetchone()
                 if row is None or row[1] != checksum_of(number, unit.text, row[0]):

@@ -19,7 +19,7 @@ from typing import Any
 
 from villani_verify import __version__
 from villani_verify.errors import OutputError, RequestError
-from villani_verify.runs.damage import UNREADABLE, damaged, of_the_machine, unreadable
+from villani_verify.runs.damage import damaged, of_the_machine, reading
 from villani_verify.runs.unit import Unit, canonical, digest, digest_of, mathematics, parsed
 
 SCHEMA_VERSION = 1
@@ -144,9 +144,8 @@ class Store:
         where = f"store {str(path)!r}"
         if not path.is_file():
             raise RequestError(f"{where}: there is none; give the directory of a campaign")
-        connection = None
-        try:
-            connection = sqlite3.connect(path, timeout=10, isolation_level=None)
+        with contextlib.ExitStack() as unless_whole, reading(path):
+            connection = unless_whole.enter_context(contextlib.closing(sqlite3.connect(path, timeout=10, isolation_level=None)))
             connection.execute("PRAGMA synchronous = NORMAL")
             if _statements(connection) != _STATEMENTS:
                 raise ValueError("its tables are not those of a store")
@@ -160,13 +159,9 @@ class Store:
                 )
             if checksum != digest(canonical(about)):
                 raise ValueError("the checksum of its settings is wrong")
-            return cls(path, connection, about)
-        except BaseException as e:
-            if connection is not None:
-                connection.close()
-            if isinstance(e, UNREADABLE):
-                raise unreadable(path, e) from e
-            raise
+            store = cls(path, connection, about)
+            unless_whole.pop_all()
+            return store
 
     def close(self) -> None:
         """Close it; the write-ahead file is folded in where nobody else reads."""
@@ -210,7 +205,7 @@ class Store:
 
     def counts(self) -> Counts:
         """Return how many units there are of each sort."""
-        with self._read():
+        with reading(self.path):
             one = "SELECT (SELECT COUNT(*) FROM units), (SELECT COUNT(*) FROM results), (SELECT COUNT(*) FROM failures)"
             counts = Counts(*self._connection.execute(one).fetchone())
             if counts.units != self._units:
@@ -219,7 +214,7 @@ class Store:
 
     def pending(self) -> list[tuple[int, str]]:
         """Return number and label of each unit without a result, in order; those that failed are among them."""
-        with self._read():
+        with reading(self.path):
             query = "SELECT number, label FROM units WHERE number NOT IN (SELECT number FROM results) ORDER BY number"
             return self._connection.execute(query).fetchall()
 
@@ -229,7 +224,7 @@ class Store:
         Raises:
             DamagedStoreError: if its checksum is wrong.
         """
-        with self._read():
+        with reading(self.path):
             text, found = self._connection.execute("SELECT unit, checksum FROM units WHERE number = ?", (number,)).fetchone()
             if found != checksum_of(number, text):
                 raise ValueError(f"the checksum of unit {number} is wrong")
@@ -287,7 +282,7 @@ class Store:
 
     def failures(self) -> list[tuple[int, str, int]]:
         """Return number, sentence and attempts of each unit that failed."""
-        with self._read():
+        with reading(self.path):
             return list(self._connection.execute("SELECT number, sentence, attempts FROM failures ORDER BY number"))
 
     def results(self) -> Iterator[Result]:
@@ -297,7 +292,7 @@ class Store:
             DamagedStoreError: if a checksum is wrong.
         """
         for number, unit, text, seconds, worker, notes in self._rows():
-            with self._read():
+            with reading(self.path):
                 result = Result(number, Unit.from_text(unit), parsed(text), seconds, worker, tuple(map(str, parsed(notes))))
             yield result
 
@@ -317,10 +312,10 @@ class Store:
         )
         last = -1
         # Not around the yields: what their receiver raises is its own.
-        with self._read():
+        with reading(self.path):
             rows = self._connection.execute(query)
         while True:
-            with self._read():
+            with reading(self.path):
                 row = rows.fetchone()
                 if row is None:
                     return
@@ -339,7 +334,7 @@ class Store:
         crc = zlib.crc32
         # As bytes, which costs half of what texts cost; what a flipped bit made something else than a text is None.
         query = "SELECT number, CASE typeof({0}) WHEN 'text' THEN CAST({0} AS BLOB) END, checksum FROM {0}s ORDER BY number"
-        with self._read():
+        with reading(self.path):
             with self.path.open("rb") as file:
                 if file.read(20)[18:] != _WRITE_AHEAD:
                     raise ValueError("it says that it is of another format, and nothing could be written")
@@ -358,13 +353,6 @@ class Store:
                 if not last < number < len(sums) or crc(text, sums[number]) != checksum:
                     raise ValueError(f"the checksum of result {number} is wrong")
                 last = number
-
-    @contextlib.contextmanager
-    def _read(self) -> Iterator[None]:
-        try:
-            yield
-        except UNREADABLE as e:
-            raise unreadable(self.path, e) from e
 
 
 @contextlib.contextmanager
