@@ -38,6 +38,11 @@ def test_the_table_is_printed_and_written(quick, run, tmp_path) -> None:
         (("--dataset", "ptb", "--data-dir", "nowhere"), "nowhere"),
         (("--dataset", "embedded", "--dataset", "embedded"), "give at least one, and none twice"),
         (("--json", "no/such.json"), "there is no directory"),
+        (("--model", "no/such/model"), "model directory 'no/such/model': it does not exist"),
+        (("--model", " "), "model: the name is empty"),
+        (("--size", "full", "--model", "no/such/model", "--tokenizer", "bytes"), "it does not exist"),
+        (("--tokenizer", "bytes"), "tokenizer 'bytes': the small GPT-Neo that is trained here reads bytes; give --model too"),
+        (("--study-seeds", "0"), "study seeds 0: too few; give at least 1"),
     ],
 )
 def test_wrong_input_is_one_line(quick, run, tmp_path, arguments, message) -> None:

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from villani_verify.corpora import load_tokenizer
-from villani_verify.errors import OutputError, RequestError
+from villani_verify.errors import OutputError, RequestError, VillaniError
+from villani_verify.landscapes.architectures import gpt_neo_tiny
 from villani_verify.reproduction import run
 from villani_verify.reproduction.claims import CLAIMS, SECTIONS, Finding
 from villani_verify.reproduction.section import SectionResult
@@ -89,6 +90,24 @@ def test_the_model_is_trained_once(tmp_path, monkeypatch) -> None:
     (tmp_path / "model-embedded.safetensors").write_bytes(b"no model")
     with pytest.raises(OutputError, match=r"it cannot be read .*; remove it and try again"):
         subject.subject_of("embedded", parts, SMALL, directory=tmp_path)
+
+
+def test_a_model_is_loaded_that_knows_its_tokens_and_positions(calls, tmp_path, monkeypatch) -> None:
+    directory = tmp_path / "model"
+    gpt_neo_tiny().save_pretrained(directory)
+    size = SMALL.changed(model=str(directory), tokenizer="classes", seeds=None)
+    seen = []
+    monkeypatch.setattr(run, "OF_A_TEXT", {"constants": lambda work: seen.append(work.subject) or SectionResult((), {})})
+    run.reproduce(run.Request(size, ("embedded",), sections=("constants",)), tmp_path / "out")
+    assert seen[0].landscape.dimension == 822
+    assert not list((tmp_path / "out").glob("*.safetensors"))
+    wrong = {"tokens": replace(size, tokenizer="bytes"), "positions": replace(size, length=17)}
+    for what, message in (("tokens", "gave token .*but the model knows 7"), ("positions", "has only 16 positions")):
+        with pytest.raises(VillaniError, match=message):
+            run.reproduce(run.Request(wrong[what], ("embedded",), sections=("constants",)), tmp_path / what)
+        assert not (tmp_path / what).exists()
+    monkeypatch.setattr(run, "loaded_model", lambda *_, **__: pytest.fail("it was loaded for nothing"))
+    run.reproduce(run.Request(size, ("embedded",), sections=("constants",)), tmp_path / "out")
 
 
 def test_only_the_sections_that_are_asked_for(calls, tmp_path) -> None:

@@ -38,6 +38,26 @@ def reproduce(
         list[str] | None,
         typer.Option(metavar="NAME", help="Only this part, such as constants; repeatable. Default: all.", rich_help_panel=_WHAT),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|DIR",
+            help="Look at this model in place of the size's own, from a directory or the Hugging Face hub.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|DIR", help="Of --model, or of GPT-Neo-125M. Default: its own.", rich_help_panel=_WHAT),
+    ] = None,
+    study_seeds: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Trainings for each λ of the weight-decay study; more make its intervals narrower. Default: 2, and 5 at full.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Everything drawn follows from it.", rich_help_panel=_WHAT)] = 0,
     device: Annotated[
         str,
@@ -72,7 +92,7 @@ def reproduce(
     for name in section or ():
         if name not in SECTIONS:
             raise unknown_name("section", name, SECTIONS)
-    chosen = SIZES[size]
+    chosen = SIZES[size].changed(model=model, tokenizer=tokenizer, seeds=study_seeds)
     where = str(device_of(device))
     request = Request(chosen, tuple(dataset or chosen.texts), data_dir, seed, where, tuple(section or SECTIONS))
     with standard_output_for(json_target), progress_display() as progress:

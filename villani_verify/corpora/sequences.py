@@ -42,7 +42,7 @@ def token_sequences(text: str, tokenizer: Tokenizer, *, count: int, length: int,
     if length < 2:
         raise RequestError(f"sequence length: {length} is not at least 2; give a token to predict from and one to predict")
     if tokenizer.vocabulary_size > vocabulary_size:
-        raise _wrong_size(f"it has {tokenizer.vocabulary_size} tokens", tokenizer, vocabulary_size)
+        raise _wrong_size(f"it has {tokenizer.vocabulary_size} tokens", tokenizer.name, vocabulary_size)
     needed = count * length
     tokens = first_tokens(text, tokenizer, needed)
     if len(tokens) < needed:
@@ -50,10 +50,24 @@ def token_sequences(text: str, tokenizer: Tokenizer, *, count: int, length: int,
             f"text: {len(tokens)} tokens by tokenizer {tokenizer.name!r}, but {count} × {length} = {needed} are needed; "
             "give a longer text, or fewer or shorter sequences"
         )
-    largest = int(tokens[:needed].max())
+    check_known(tokens[:needed], tokenizer.name, vocabulary_size)
+    return tokens[:needed].reshape(count, length).clone()
+
+
+def check_known(tokens: Tensor, tokenizer: str, vocabulary_size: int) -> None:
+    """Check that a model knows every token.
+
+    Args:
+        tokens: int64, of any shape, at least one.
+        tokenizer: name of what made them.
+        vocabulary_size: number of tokens the model knows.
+
+    Raises:
+        TextError: if there is one that it does not know.
+    """
+    largest = int(tokens.max())
     if largest >= vocabulary_size:
         raise _wrong_size(f"it gave token {largest}", tokenizer, vocabulary_size)
-    return tokens[:needed].reshape(count, length).clone()
 
 
 def first_tokens(text: str, tokenizer: Tokenizer, needed: int) -> Tensor:
@@ -76,8 +90,8 @@ def first_tokens(text: str, tokenizer: Tokenizer, needed: int) -> Tensor:
     return tokenizer.encode(text)
 
 
-def _wrong_size(problem: str, tokenizer: Tokenizer, vocabulary_size: int) -> TextError:
+def _wrong_size(problem: str, tokenizer: str, vocabulary_size: int) -> TextError:
     return TextError(
-        f"tokenizer {tokenizer.name!r} of the wrong size: {problem}, but the model knows {vocabulary_size}; "
+        f"tokenizer {tokenizer!r} of the wrong size: {problem}, but the model knows {vocabulary_size}; "
         "give the tokenizer the model was made for"
     )

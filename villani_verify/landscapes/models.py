@@ -48,17 +48,26 @@ def load_model(name_or_directory: str, *, dtype: torch.dtype = torch.float32, de
     if not dtype.is_floating_point:
         raise RequestError(f"dtype {dtype} of model {name_or_directory!r}: it is no floating-point dtype; use torch.float32")
     where = _device(device)
-    if not name_or_directory.strip():
-        raise ModelError("model: the name is empty; give a directory, or a name such as EleutherAI/gpt-neo-125m")
+    check_local(name_or_directory)
     local = _is_local(name_or_directory)
     source = str(Path(name_or_directory).expanduser()) if local else name_or_directory
     label = f"model {'directory' if local else 'name'} {name_or_directory!r}"
-    if local:
-        check_directory(Path(source), label)
     model, report = _from_pretrained(source, dtype, label, local)
     check_weights(report, label)
     keep_float64(model)
     return model.to(where).eval()
+
+
+def check_local(name_or_directory: str) -> None:
+    """Check what can be checked of a model without loading it: that there is a name, and a directory, if it is one, holds a model.
+
+    Raises:
+        ModelError: if not.
+    """
+    if not name_or_directory.strip():
+        raise ModelError("model: the name is empty; give a directory, or a name such as EleutherAI/gpt-neo-125m")
+    if _is_local(name_or_directory):
+        check_directory(Path(name_or_directory).expanduser(), f"model directory {name_or_directory!r}")
 
 
 def check_positions(model: nn.Module, length: int) -> None:

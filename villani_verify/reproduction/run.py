@@ -18,6 +18,7 @@ from villani_verify.environment import describe_environment
 from villani_verify.errors import OutputError, RequestError
 from villani_verify.files import write_whole
 from villani_verify.journal import Journal
+from villani_verify.landscapes.models import check_local
 from villani_verify.report.figures.canvas import Drawn, Key
 from villani_verify.reproduction.claims import SECTIONS
 from villani_verify.reproduction.page import as_markdown, render
@@ -29,7 +30,7 @@ from villani_verify.reproduction.sections.pac_bayes import pac_bayes
 from villani_verify.reproduction.sections.spectrum import spectrum
 from villani_verify.reproduction.sections.weight_decay import weight_decay
 from villani_verify.reproduction.sizes import Size
-from villani_verify.reproduction.subject import Subject, subject_of, text_parts
+from villani_verify.reproduction.subject import Subject, loaded_model, subject_of, text_parts
 from villani_verify.theory.weight_decay.text import Parts
 from villani_verify.verification import strict_json
 
@@ -86,24 +87,29 @@ def reproduce(request: Request, directory: Path, progress: Progress = lambda *_:
     """
     started = time.perf_counter()
     _check_free(directory)
-    # Whatever is wrong with a text is said before the first hour.
+    # Whatever is wrong with the model's files or a text is said before the first hour.
+    if request.size.model is not None:
+        check_local(request.size.model)
     parts = _parts(request, request.size.tokenizer_name)
+    sections = [name for name in OF_A_TEXT if name in request.sections]
+    model = None
+    if not all(_file(directory, name, text).exists() for name in sections for text in request.texts):
+        model = loaded_model(request.size, parts, device=request.device)
     _claim(directory, request)
     kept = []
     for text in request.texts:
         subject: Subject | None = None
-        for name, measure in OF_A_TEXT.items():
-            if name not in request.sections:
-                continue
-            file = directory / "sections" / f"{name}-{text}.json"
+        for name in sections:
+            file = _file(directory, name, text)
             if not file.exists():
                 subject = subject or subject_of(
-                    text, parts[text], request.size, directory=directory, device=request.device, progress=progress
-                )
-                _keep(file, name, text, partial(measure, Work(subject, request.size, request.seed, progress)))
+                    text, parts[text], request.size,
+                    model=model, directory=directory, device=request.device, progress=progress,
+                )  # fmt: skip
+                _keep(file, name, text, partial(OF_A_TEXT[name], Work(subject, request.size, request.seed, progress)))
             kept.append(_read(file))
     if OF_ALL_TEXTS in request.sections:
-        file = directory / "sections" / f"{OF_ALL_TEXTS}.json"
+        file = _file(directory, OF_ALL_TEXTS)
         if not file.exists():
             # The small model of the study reads bytes.
             of_bytes = parts if request.size.tokenizer_name == "bytes" else _parts(request, "bytes")
@@ -124,6 +130,10 @@ def reproduce(request: Request, directory: Path, progress: Progress = lambda *_:
     study = next((s["data"] for s in kept if s["section"] == OF_ALL_TEXTS), None)
     _write(directory / "index.html", render(results, figures, study))
     return results
+
+
+def _file(directory: Path, section: str, text: str | None = None) -> Path:
+    return directory / "sections" / (f"{section}.json" if text is None else f"{section}-{text}.json")
 
 
 def _parts(request: Request, tokenizer: str) -> dict[str, Parts]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from villani_verify.errors import RequestError
 from villani_verify.theory.spectrum.settings import SpectrumSettings
 from villani_verify.theory.weight_decay.quantities import Effort
 from villani_verify.theory.weight_decay.study import Plan
@@ -62,6 +63,27 @@ class Size:
     langevin: Langevin
     draws: int
     study: Plan
+
+    def changed(self, *, model: str | None, tokenizer: str | None, seeds: int | None) -> Size:
+        """Return the size with another model, tokenizer, or number of seeds of the study; None leaves what there is.
+
+        A model comes with its own tokenizer unless another is given, and is not trained.
+
+        Raises:
+            RequestError: if a tokenizer is given for the small GPT-Neo, which reads bytes, or there are no seeds.
+        """
+        size = self
+        if model is not None:
+            size = replace(size, model=model, tokenizer=None, schedule=None)
+        if tokenizer is not None:
+            if size.model is None:
+                raise RequestError(f"tokenizer {tokenizer!r}: the small GPT-Neo that is trained here reads bytes; give --model too")
+            size = replace(size, tokenizer=tokenizer)
+        if seeds is not None and seeds < 1:
+            raise RequestError(f"study seeds {seeds}: too few; give at least 1")
+        if seeds is not None:
+            size = replace(size, study=replace(size.study, seeds=tuple(range(seeds))))
+        return size
 
     @property
     def tokenizer_name(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,13 +10,14 @@ import torch
 from safetensors.torch import load_file, save
 from torch import nn
 
+from villani_verify.corpora.sequences import check_known
 from villani_verify.corpora.text import load_text
 from villani_verify.corpora.tokenizers import Tokenizer
 from villani_verify.errors import OutputError
 from villani_verify.files import write_whole
 from villani_verify.landscape import Landscape
 from villani_verify.landscapes.architectures import gpt_neo_small
-from villani_verify.landscapes.models import load_model
+from villani_verify.landscapes.models import check_positions, load_model, vocabulary_size
 from villani_verify.reproduction.sizes import Size
 from villani_verify.theory.weight_decay.text import Parts, parts_of
 from villani_verify.theory.weight_decay.training import Decay, train
@@ -53,25 +54,52 @@ def text_parts(text: str, size: Size, data_dir: Path | None, tokenizer: Tokenize
     return parts_of(training, other, tokenizer, rows=size.training_rows, other_rows=size.other_rows, length=size.length)
 
 
+def loaded_model(size: Size, texts: Mapping[str, Parts], *, device: str = "cpu") -> nn.Module | None:
+    """Load the size's model and check that it knows the texts; None where one is trained on each of them.
+
+    Args:
+        size: says which model.
+        texts: name → rows.
+        device: where it is looked at.
+
+    Raises:
+        VillaniError: if there is no such model, or a text is not for it.
+    """
+    if size.model is None:
+        return None
+    model = load_model(size.model, device=device)
+    check_positions(model, size.length)
+    for parts in texts.values():
+        for rows in (parts.training, parts.validation, parts.test):
+            check_known(rows, size.tokenizer_name, vocabulary_size(model))
+    return model
+
+
 def subject_of(
-    text: str, parts: Parts, size: Size, *, directory: Path, device: str = "cpu", progress: Progress = lambda *_: None
+    text: str,
+    parts: Parts,
+    size: Size,
+    *,
+    model: nn.Module | None = None,
+    directory: Path,
+    device: str = "cpu",
+    progress: Progress = lambda *_: None,
 ) -> Subject:
-    """Load a model, or train one on a text unless the directory holds it already.
+    """Return a model with its text; it is trained on it unless it is given, or the directory holds it already.
 
     Args:
         text: name of a corpus.
         parts: its rows.
-        size: says which model.
+        size: says how it is trained.
+        model: what `loaded_model` gives.
         directory: where a trained model is kept.
         device: where it is looked at.
         progress: told (what, done, in all).
 
     Raises:
-        VillaniError: if the model cannot be had, or cannot be written.
+        VillaniError: if a trained model cannot be read or written.
     """
-    if size.model is not None:
-        model = load_model(size.model, device=device)
-    else:
+    if model is None:
         model = _trained(text, size, parts, directory, progress).to(device)
     parts = Parts(*(rows.to(device) for rows in (parts.training, parts.validation, parts.test)))
     name = f"{size.model or 'small GPT-Neo'} on {text}"
