@@ -48,15 +48,22 @@ class HessianForm:
 
     def products(self, vectors: Tensor) -> Tensor:
         """Return ∇²L(θ)z for each row; see `TraceForm`."""
-        products: list[Tensor] = []
+        products = torch.empty_like(vectors)
+        done = 0
 
         def one_pass(rows: Tensor) -> None:
+            nonlocal done
             found = stacked_products(self._landscape, self._point, self._cut(rows))
-            products.append(torch.cat([found[n].reshape(len(rows), -1) for n in self._point], 1))
+            for n, piece in self._cut(products[done : done + len(rows)]).items():
+                piece.copy_(found.pop(n))
+            done += len(rows)
 
         in_passes_of_rows(one_pass, vectors, self._landscape.device, per_pass=self._per_pass)
-        return torch.cat(products)
+        return products
 
     def _cut(self, rows: Tensor) -> Point:
         pieces = rows.split(self._sizes, 1)
-        return {n: piece.reshape(-1, *t.shape) for (n, t), piece in zip(self._point.items(), pieces, strict=True)}
+        return {
+            n: piece.unflatten(1, t.shape) if t.ndim else piece[:, 0]
+            for (n, t), piece in zip(self._point.items(), pieces, strict=True)
+        }

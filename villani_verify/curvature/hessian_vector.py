@@ -52,12 +52,13 @@ def stacked_products(landscape: Landscape, point: Point, directions: Point) -> d
         directions: tensors of shape (K, *shape of the parameter).
     """
     base = {n: t.detach() for n, t in point.items()}
-    total = {n: torch.zeros_like(t) for n, t in directions.items()}
+    total: dict[str, Tensor] = {}
     for weight, batch in landscape.weighted_batches():
         gradient = grad(lambda p, b=batch: landscape.loss_function(p, b))
-        found = vmap(lambda v, g=gradient: hessian_vector(g, base, v))(dict(directions))
-        for n, product in found.items():
-            total[n] += weight * product.detach()
+        found = dict(vmap(lambda v, g=gradient: hessian_vector(g, base, v))(dict(directions)))
+        for n in base:  # one by one, as all of them twice are what memory would be short of
+            product = weight * found.pop(n).detach()
+            total[n] = total[n] + product if n in total else product
     return total
 
 

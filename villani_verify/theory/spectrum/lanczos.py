@@ -30,6 +30,9 @@ BREAKDOWN = 16
 ROUNDING = 128
 """In units of ε‖T‖: what rounding of the products is taken to move eigenvalues by, at least."""
 
+_BLOCK = 1 << 20
+"""Numbers of a row that are summed in one go."""
+
 
 @dataclass(frozen=True)
 class Tridiagonal:
@@ -80,23 +83,25 @@ def lanczos(
     kept = steps if reorthogonalise else 2
     basis = torch.zeros(count, kept, dimension, dtype=starts.dtype, device=starts.device)
     norms = _norms(starts)
-    basis[:, 0] = starts / norms[:, None].to(starts.dtype)
+    torch.div(starts, norms[:, None].to(starts.dtype), out=basis[:, 0])
+    precision = float(torch.finfo(starts.dtype).eps)
+    del starts  # the caller need not hold them either
     alphas, betas = np.zeros((count, steps)), np.zeros((count, steps))
     lengths, stray = np.full(count, steps), np.zeros(count)
     scale, ended = np.zeros(count), np.zeros(count, dtype=bool)
-    precision = float(torch.finfo(starts.dtype).eps)
     for j in range(steps):
         current = basis[:, j % kept]
+        # From here on in place: temporary vectors would be most of the memory where nothing is reorthogonalised.
         w = operator.products(current)
         if j:
-            w = w - basis[:, (j - 1) % kept] * _column(betas[:, j - 1], w)
-        alpha = (w * current).sum(1, dtype=torch.float64)
-        w = w - current * alpha[:, None].to(w.dtype)
-        alphas[:, j] = alpha.cpu().numpy()
+            _add(w, basis[:, (j - 1) % kept], -betas[:, j - 1])
+        alphas[:, j] = _dots(w, current).cpu().numpy()
+        _add(w, current, -alphas[:, j])
         if reorthogonalise:
             for repeat in range(2):
                 overlaps = torch.einsum("kjd,kd->kj", basis[:, : j + 1], w)
-                w = w - torch.einsum("kjd,kj->kd", basis[:, : j + 1], overlaps)
+                for row, earlier, along in zip(w, basis, overlaps, strict=True):
+                    row.addmv_(earlier[: j + 1].T, along, alpha=-1)
                 if not repeat:
                     stray += 2 * overlaps.double().square().sum(1).cpu().numpy()
         beta = _norms(w).cpu().numpy()
@@ -111,7 +116,8 @@ def lanczos(
         if j + 1 < steps:
             # A run that has ended goes on with zeros, which cost it nothing in the others.
             inverse = np.divide(1.0, betas[:, j], out=np.zeros(count), where=~ended)
-            basis[:, (j + 1) % kept] = w * _column(inverse, w)
+            torch.mul(w, torch.from_numpy(inverse).to(w.device, w.dtype)[:, None], out=basis[:, (j + 1) % kept])
+        del w  # before the next product, which needs the most memory
     return [
         Tridiagonal(
             alphas[i, :k].copy(), betas[i, :k].copy(), float(norms[i]) ** 2, bool(ended[i]),
@@ -122,8 +128,18 @@ def lanczos(
 
 
 def _norms(rows: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
+    return _dots(rows, rows).sqrt()
 
 
-def _column(numbers: Array, like: Tensor) -> Tensor:
-    return torch.from_numpy(numbers).to(like.device, like.dtype)[:, None]
+def _dots(first: Tensor, second: Tensor) -> Tensor:
+    """Return Σ_i a_i b_i of each row in float64, block by block, as copies in float64 would take twice the memory of the rows."""
+    total = torch.zeros(len(first), dtype=torch.float64, device=first.device)
+    for a, b in zip(first.split(_BLOCK, 1), second.split(_BLOCK, 1), strict=True):
+        total += torch.linalg.vecdot(a.double(), b.double())
+    return total
+
+
+def _add(rows: Tensor, others: Tensor, factors: Array) -> None:
+    """Add a multiple of another row to each row, in place."""
+    for row, other, factor in zip(rows, others, factors.tolist(), strict=True):
+        row.add_(other, alpha=factor)

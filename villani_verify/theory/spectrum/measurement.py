@@ -195,11 +195,10 @@ def measure_spectrum(
         progress(done, len(groups) * made.steps)
 
     for indices in groups:
-        starts = operator.starts(seed, indices)
-        found = lanczos(operator, starts, made.steps, reorthogonalise=made.reorthogonalise, on_step=step)
+        found = lanczos(operator, operator.starts(seed, indices), made.steps, reorthogonalise=made.reorthogonalise, on_step=step)
         runs += [ritz_values(t, orthogonal=made.reorthogonalise) for t in found]
         # The first coefficient is the form of the unit start; the decays' part of it is known and taken out.
-        decays = np.zeros(len(found)) if operator.uniform else _decay_forms(operator, starts)
+        decays = np.zeros(len(found)) if operator.uniform else _decay_forms(operator, operator.starts(seed, indices))
         forms += [float(t.diagonal[0] - known) for t, known in zip(found, decays, strict=True)]
     return PointSpectrum(
         radius=radius,

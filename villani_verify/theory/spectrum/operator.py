@@ -23,7 +23,10 @@ class Operator(Protocol):
         """The number d of its rows."""
 
     def products(self, vectors: Tensor) -> Tensor:
-        """Return Av for each row v of `vectors`, shape (K, d), on the same device and in the same dtype."""
+        """Return Av for each row v of `vectors`, shape (K, d), on the same device and in the same dtype.
+
+        It is a new tensor, which the caller may change.
+        """
 
 
 class HessianOperator:
