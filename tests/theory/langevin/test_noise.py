@@ -7,7 +7,7 @@ import torch
 from scipy.stats import binom
 
 from villani_verify.curvature.probes import normals
-from villani_verify.theory.langevin.noise import NUMBERS_PER_BLOCK, AddressedNoise, minibatch_rows
+from villani_verify.theory.langevin.noise import NUMBERS_PER_BLOCK, AddressedNoise, minibatch_rows, on_device
 
 
 def like(dimension: int) -> torch.Tensor:
@@ -50,6 +50,31 @@ def test_increments_are_standard_normal() -> None:
     # Five standard deviations each: less than one in a million.
     assert abs(float(numbers.mean())) < 5 / math.sqrt(n)
     assert abs(float(numbers.square().mean()) - 1) < 5 * math.sqrt(2 / n)
+
+
+def test_numbers_that_a_device_draws_depend_on_their_address_alone() -> None:
+    first = on_device("chain 0", (5000, 2), seed=1, index=2, like=like(2))
+    others = [
+        on_device(name, (5000, 2), seed=seed, index=index, like=like(2))
+        for name, seed, index in (("chain 1", 1, 2), ("chain 0", 2, 2), ("chain 0", 1, 3), ("chain 0", 1 << 64, 2))
+    ]
+    torch.manual_seed(5)
+    assert torch.equal(on_device("chain 0", (5000, 2), seed=1, index=2, like=like(2)), first)
+    # Five standard deviations each: correlations of 10,000 numbers, and their mean square.
+    assert all(abs(float((first * other).mean())) < 5 / 100 for other in others)
+    assert abs(float(first.square().mean()) - 1) < 5 * math.sqrt(2 / 10_000)
+
+
+@pytest.mark.gpu
+def test_a_gpu_draws_its_own_noise_by_address() -> None:
+    there = torch.zeros(1500, device="cuda")
+    forwards, again = AddressedNoise(5, 3, there, substeps=2), AddressedNoise(5, 2, there, substeps=2)
+    drawn = [forwards.at(k) for k in range(4)]
+    assert drawn[0].device.type == "cuda"
+    for k in (2, 0, 3):
+        assert torch.equal(again.at(k), drawn[k][:2])
+    fine = AddressedNoise(5, 3, there)
+    assert torch.allclose(drawn[1], (fine.at(2) + fine.at(3)) / math.sqrt(2))
 
 
 def test_mini_batches_are_drawn_without_replacement_and_evenly() -> None:

@@ -47,6 +47,24 @@ def test_against_a_naive_version(dense_operator, rotated, normal_starts) -> None
         assert not found.exhausted
 
 
+@pytest.mark.parametrize("block", [1, 7, 39, 40])
+def test_sums_over_blocks_are_those_of_the_rows(block: int, normal_starts, monkeypatch: pytest.MonkeyPatch) -> None:
+    operator, starts = Diagonal(torch.from_numpy(EIGENVALUES)), normal_starts(2, 40, 3)
+    whole = lanczos(operator, starts, 6)
+    monkeypatch.setattr("villani_verify.theory.spectrum.lanczos._BLOCK", block)
+    for found, expected in zip(lanczos(operator, starts, 6), whole, strict=True):
+        np.testing.assert_allclose(found.diagonal, expected.diagonal, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(found.off_diagonal, expected.off_diagonal, rtol=0, atol=1e-12)
+        assert found.start_norm_squared == pytest.approx(expected.start_norm_squared, rel=1e-14)
+
+
+def test_starts_are_left_as_they_are(normal_starts) -> None:
+    starts = normal_starts(2, 40, 3)
+    before = starts.clone()
+    lanczos(Diagonal(torch.from_numpy(EIGENVALUES)), starts, 6)
+    assert torch.equal(starts, before)
+
+
 def test_all_steps_give_all_eigenvalues(dense_operator, rotated, normal_starts) -> None:
     operator = dense_operator(rotated(EIGENVALUES))
     for found in lanczos(operator, normal_starts(2, 40, 2), 40):
