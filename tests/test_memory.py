@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import math
+import mmap
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,15 @@ from villani_verify.curvature.double_backward import DoubleBackward
 from villani_verify.curvature.forward_over_reverse import ForwardOverReverse
 from villani_verify.errors import DeviceError
 from villani_verify.landscape import Landscape
-from villani_verify.memory import MemoryNote, halving_batches, in_passes, in_passes_of_rows, is_out_of_memory, release
+from villani_verify.memory import (
+    MemoryNote,
+    halving_batches,
+    in_passes,
+    in_passes_of_rows,
+    is_out_of_memory,
+    release,
+    zeros_for_a_while,
+)
 
 F64 = torch.float64
 REFUSAL = "DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes"
@@ -206,3 +216,34 @@ def test_passes_are_about_equally_large(count: int, per_pass: int, least: int, e
     landscape = Landscape.from_function(lambda t: t.square().sum(), 2)
     in_passes(lambda _, chunk: sizes.append(len(chunk)), landscape, range(count), per_pass=per_pass, least=least)
     assert sizes == expected
+
+
+@pytest.mark.parametrize("least", [1, 1 << 28])
+def test_zeros_for_a_while_are_zeros_to_be_written_to(least: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("villani_verify.memory._BLOCK_OF_ITS_OWN", least)
+    made = zeros_for_a_while((2, 3, 5), torch.ones(1, dtype=torch.float32))
+    assert made.dtype == torch.float32
+    assert torch.equal(made, torch.zeros(2, 3, 5))
+    made[1, 2] = 7
+    assert made.sum() == 35
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+def test_zeros_that_nobody_holds_go_back_to_the_kernel() -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
+
+    made = zeros_for_a_while((1 << 28,), torch.zeros(1, dtype=torch.uint8)).fill_(1)
+    held = resident()
+    del made
+    assert held - resident() > 0.9 * (1 << 28)
+
+
+def test_no_block_is_out_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr("villani_verify.memory.mmap.mmap", refused)
+    with pytest.raises(MemoryError) as found:
+        zeros_for_a_while((1 << 28,), torch.zeros(1, dtype=torch.uint8))
+    assert is_out_of_memory(found.value)
