@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import mmap
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ class Halvable(Protocol):
 
 
 _BLOCK_OF_ITS_OWN = 1 << 28
+# Shared memory, which is what mmap takes by itself, has no huge pages, and a forked process would write into ours.
+_PRIVATE: dict[str, int] = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if sys.platform != "win32" else {}
 T = TypeVar("T")
 H = TypeVar("H", bound=Halvable)
 
@@ -63,8 +66,8 @@ def zeros_for_a_while(shape: tuple[int, ...], like: torch.Tensor) -> torch.Tenso
     if like.device.type != "cpu" or size < _BLOCK_OF_ITS_OWN:
         return torch.zeros(shape, dtype=like.dtype, device=like.device)
     try:
-        block = mmap.mmap(-1, size)
-    except OSError as e:
+        block = mmap.mmap(-1, size, **_PRIVATE)
+    except (OSError, OverflowError) as e:
         raise MemoryError(f"{size:,} bytes") from e
     return torch.frombuffer(block, dtype=like.dtype).view(shape)
 

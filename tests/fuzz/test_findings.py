@@ -120,7 +120,7 @@ def test_a_length_of_gigabytes_in_the_table_that_is_an_index() -> None:
     refused("store", bytes(data))
     with place() as directory:
         (directory / FILE).write_bytes(data)
-        with pytest.raises(DamagedStoreError, match="a length in it cannot be right"):
+        with pytest.raises(DamagedStoreError, match="a length in its settings cannot be right"):
             Store.open(directory / FILE)
 
 

@@ -13,10 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.runs.stores import EXPECTED, SETTINGS, UNITS, begun, contents, filled, killed, result_of
-from villani_verify.errors import RequestError, VillaniError
+from villani_verify.errors import VillaniError
 from villani_verify.runs.campaign import SETTINGS as SETTINGS_FILE
 from villani_verify.runs.campaign import begin, open_directory
-from villani_verify.runs.damage import DamagedStoreError, reading
+from villani_verify.runs.damage import DamagedStoreError
 from villani_verify.runs.salvage import salvage, whole_results
 from villani_verify.runs.store import FILE, Store
 
@@ -211,24 +211,3 @@ def test_nothing_is_salvaged_without_whole_settings_or_with_other_code(
         with pytest.raises(VillaniError, match="there is no store; run the campaign anew with --resume"):
             salvage(directory)
         begin(directory, SETTINGS, UNITS, resume=True).close()
-
-
-def test_a_record_without_memory_is_damage_only_where_there_is_memory_for_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / FILE
-    path.write_bytes(b"12345")
-    Path(f"{path}-wal").write_bytes(b"678")
-    with pytest.raises(DamagedStoreError, match=r"a length in it cannot be right"), reading(path):
-        raise MemoryError
-    asked = []
-
-    def none_left(size: int) -> bytearray:
-        asked.append(size)
-        raise MemoryError
-
-    monkeypatch.setattr("villani_verify.runs.damage.bytearray", none_left, raising=False)
-    with pytest.raises(RequestError, match=r"cannot be read \(no memory is left\); close other programs$") as found, reading(path):
-        raise MemoryError
-    assert not isinstance(found.value, DamagedStoreError)
-    assert asked == [2 * 8 + 2**20]

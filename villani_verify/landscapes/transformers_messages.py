@@ -69,9 +69,9 @@ def reason(error: Exception, local: bool) -> str:
         local: whether the model is in a directory, not on the hub.
     """
     text = " ".join(str(error).split())
-    for pattern, only_local, reason in _REASONS:
+    for pattern, only_local, ours in _REASONS:
         if only_local in (None, local) and re.search(pattern, text):
-            return reason
+            return ours
     return f"{shortened(error)}; {'mend the files' if local else 'give a local directory instead'}"
 
 

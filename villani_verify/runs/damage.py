@@ -38,24 +38,10 @@ def reading(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except MemoryError:
-        # SQLite refuses a record of gigabytes without trying, and no record is longer than its file. The error is no cause then.
-        if _memory_for(path):
-            raise damaged(path, ValueError("a length in it cannot be right")) from None
-        raise RequestError(f"store {str(path)!r}: it cannot be read (no memory is left); close other programs") from None
     except _UNREADABLE as e:
         if of_the_machine(e):
             raise RequestError(f"store {str(path)!r}: it cannot be read ({e}); look at its rights and at the disk") from e
         raise damaged(path, e) from e
-
-
-def _memory_for(path: Path) -> bool:
-    """Say whether the machine has memory for the longest record that a store can hold, twice as SQLite hands out a copy."""
-    try:
-        bytearray(2 * sum(f.stat().st_size for f in (path, Path(f"{path}-wal")) if f.exists()) + 2**20)
-    except (MemoryError, OSError):
-        return False
-    return True
 
 
 def damaged(path: Path, error: Exception) -> DamagedStoreError:

@@ -149,7 +149,7 @@ class Store:
             connection.execute("PRAGMA synchronous = NORMAL")
             if _statements(connection) != _STATEMENTS:
                 raise ValueError("its tables are not those of a store")
-            about = dict(connection.execute("SELECT name, value FROM about"))
+            about = _about(connection)
             checksum = about.pop("checksum")
             # First, as another version may have another checksum.
             if int(about["schema_version"]) > SCHEMA_VERSION:
@@ -375,6 +375,14 @@ def checksum_of(number: int, *texts: str) -> int:
     for text in texts:
         found = zlib.crc32(text.encode(), found)
     return found
+
+
+def _about(connection: sqlite3.Connection) -> dict[str, str]:
+    try:
+        return dict(connection.execute("SELECT name, value FROM about"))
+    except MemoryError:
+        # The one table that is an index: SQLite compares lengths in the others with the size of the file.
+        raise ValueError("a length in its settings cannot be right, or no memory is left") from None
 
 
 def _statements(connection: sqlite3.Connection) -> frozenset[str]:

@@ -150,6 +150,21 @@ def test_a_checkpoint_of_other_settings_is_refused(
         run(double_well(), replace(SETTINGS, steps=39), checkpoint=file, resume=True)
 
 
+def test_a_checkpoint_whose_noise_another_device_drew_is_refused(double_well: Callable[..., Landscape], tmp_path: Path) -> None:
+    file = tmp_path / "chains.npz"
+    run(double_well(), SETTINGS, checkpoint=file)
+    with np.load(file) as stored:
+        arrays = dict(stored)
+    settings = json.loads(str(arrays["settings"]))
+    drawn = settings.pop("noise drawn by")
+    assert drawn == "processor"
+    np.savez(file, **arrays | {"settings": np.array(json.dumps(settings))})  # as earlier versions wrote it
+    run(double_well(), SETTINGS, checkpoint=file, resume=True)
+    np.savez(file, **arrays | {"settings": np.array(json.dumps(settings | {"noise drawn by": "cuda"}))})
+    with pytest.raises(RequestError, match="it was made with noise drawn by 'cuda', not 'processor'; give the same settings"):
+        run(double_well(), SETTINGS, checkpoint=file, resume=True)
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 broken", b"text"])
 def test_a_damaged_checkpoint_is_refused(double_well: Callable[..., Landscape], tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "chains.npz"

@@ -65,9 +65,27 @@ def test_vectors_that_no_memory_holds_are_refused_in_one_line(normal_starts, mon
 
     monkeypatch.setattr("villani_verify.theory.spectrum.lanczos.zeros_for_a_while", refused)
     with pytest.raises(
-        DeviceError, match=r"^device cpu: 0\.0 GiB of Lanczos vectors are more than it has; give a smaller --memory"
+        DeviceError,
+        match=r"^device cpu: 0\.0 GiB of Lanczos vectors are more than it has; allow less memory or fewer steps$",
     ):
         lanczos(Diagonal(torch.from_numpy(EIGENVALUES)), normal_starts(2, 40, 3), 6)
+
+
+@pytest.mark.parametrize("reorthogonalise", [True, False])
+def test_what_float32_cannot_hold_is_no_error_of_another_kind(reorthogonalise: bool, normal_starts) -> None:
+    # Every product of A = 1e36 · 1 1ᵀ is finite, and α of a start that is nearly parallel to 1 is not.
+    dimension = 10_000
+
+    class Ones:
+        def __init__(self) -> None:
+            self.dimension = dimension
+
+        def products(self, vectors: torch.Tensor) -> torch.Tensor:
+            return (1e36 * vectors.sum(1, keepdim=True)).expand_as(vectors).clone()
+
+    starts = 1 + 0.01 * normal_starts(2, dimension, 0).float()
+    (found, _) = lanczos(Ones(), starts, 2, reorthogonalise=reorthogonalise)
+    assert found.diagonal[0] > torch.finfo(torch.float32).max
 
 
 def test_starts_are_left_as_they_are(normal_starts) -> None:

@@ -22,7 +22,7 @@ from villani_verify.errors import RequestError, VillaniError
 from villani_verify.landscape import Landscape
 from villani_verify.theory.langevin.checkpoint import Checkpoint, check_fits, fingerprint, load_checkpoint, save_checkpoint
 from villani_verify.theory.langevin.gradients import ChainGradient, ExactGradient
-from villani_verify.theory.langevin.noise import AddressedNoise
+from villani_verify.theory.langevin.noise import AddressedNoise, noise_drawn_by
 from villani_verify.theory.langevin.observables import Array, Observables
 from villani_verify.theory.langevin.sgld import MinibatchGradient
 from villani_verify.theory.layout import Layout
@@ -244,4 +244,6 @@ def _check_bounded(values: Tensor, bound: float, step: int, settings: ChainSetti
 
 def _described(landscape: Landscape, settings: ChainSettings) -> dict[str, Any]:
     described = {name: value for name, value in asdict(settings).items() if name != "steps"}
-    return {"landscape": landscape.name, "dimension": landscape.dimension, **described, "fingerprint": fingerprint(landscape)}
+    drawn = noise_drawn_by(landscape.device)
+    about = {"landscape": landscape.name, "dimension": landscape.dimension, **described, "noise drawn by": drawn}
+    return about | {"fingerprint": fingerprint(landscape)}

@@ -57,6 +57,9 @@ def save_checkpoint(path: Path, settings: Mapping[str, Any], checkpoint: Checkpo
         raise OutputError(f"checkpoint {str(path)!r}: it cannot be written ({e.strerror}); give another --out") from e
 
 
+_UNSAID = {"noise drawn by": "processor"}  # of files of earlier versions
+
+
 def load_checkpoint(path: Path, settings: Mapping[str, Any], like: Tensor) -> Checkpoint:
     """Read a checkpoint of a run with these settings, its states on the device and in the dtype of `like`.
 
@@ -67,7 +70,7 @@ def load_checkpoint(path: Path, settings: Mapping[str, Any], like: Tensor) -> Ch
     try:
         with np.load(path, allow_pickle=False) as file:
             _check_entries(file.zip, path.stat().st_size)
-            stored = dict(json.loads(str(file["settings"])))
+            stored = _UNSAID | dict(json.loads(str(file["settings"])))
             step, states, records = int(file["step"]), torch.from_numpy(file["states"]), file["records"].astype(np.float64)
     # Of a damaged archive zipfile, zlib, numpy and torch raise nearly every class, and MemoryError for a length that is none.
     except Exception as e:

@@ -1,4 +1,4 @@
-"""Noise and mini-batches by address (seed, chain, step), so that a resumed run draws the same bits."""
+"""Noise and mini-batches by address (seed, chain, step), so that a resumed run draws the same bits on the same kind of device."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class AddressedNoise:
         self.substeps = substeps
         self._seed = seed
         self._like = like
-        self._draw = on_device if like.is_cuda else normals
+        self._draw = on_device if noise_drawn_by(like.device) == like.device.type else normals
         self._steps_per_block = max(1, NUMBERS_PER_BLOCK // like.numel())
         self._block = -1
         self._numbers: Tensor | None = None
@@ -62,6 +62,11 @@ class AddressedNoise:
             )
             self._block = block
         return self._numbers[row]
+
+
+def noise_drawn_by(device: torch.device) -> str:
+    """Return what draws the noise of chains on a device: "cuda", or "processor", from which the others get it."""
+    return "cuda" if device.type == "cuda" else "processor"
 
 
 def on_device(name: str, shape: tuple[int, ...], *, seed: int, index: int, like: Tensor) -> Tensor:

@@ -93,7 +93,7 @@ def lanczos(
             raise
         size = f"{count * kept * dimension * starts.dtype.itemsize / 2**30:,.1f} GiB"
         raise DeviceError(
-            f"device {starts.device}: {size} of Lanczos vectors are more than it has; give a smaller --memory, or fewer --steps"
+            f"device {starts.device}: {size} of Lanczos vectors are more than it has; allow less memory or fewer steps"
         ) from e
     norms = _norms(starts)
     torch.div(starts, norms[:, None].to(starts.dtype), out=basis[:, 0])
@@ -153,6 +153,5 @@ def _dots(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _add(rows: Tensor, others: Tensor, factors: Array) -> None:
-    """Add a multiple of another row to each row, in place."""
-    for row, other, factor in zip(rows, others, factors.tolist(), strict=True):
-        row.add_(other, alpha=factor)
+    """Add a multiple of another row to each row, in place; what the dtype cannot hold is infinite, and the next product says so."""
+    rows.addcmul_(others, torch.from_numpy(factors).to(rows.device, rows.dtype)[:, None])
