@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
 
 from villani_verify.corpora import load_tokenizer
 from villani_verify.errors import OutputError, RequestError, VillaniError
@@ -107,7 +108,36 @@ def test_a_model_is_loaded_that_knows_its_tokens_and_positions(calls, tmp_path, 
             run.reproduce(run.Request(wrong[what], ("embedded",), sections=("constants",)), tmp_path / what)
         assert not (tmp_path / what).exists()
     monkeypatch.setattr(run, "loaded_model", lambda *_, **__: pytest.fail("it was loaded for nothing"))
+    results = run.reproduce(run.Request(size, ("embedded",), sections=("constants",)), tmp_path / "out")
+    assert (results["model"], results["tokenizer"], results["study_seeds"]) == (str(directory), "classes", 2)
+    assert str(directory) in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+
+
+def test_other_weights_in_the_same_directory_are_another_reproduction(calls, tmp_path) -> None:
+    directory, model = tmp_path / "model", gpt_neo_tiny()
+    model.save_pretrained(directory)
+    request = run.Request(
+        SMALL.changed(model=str(directory), tokenizer="classes", seeds=None), ("embedded",), sections=("constants",)
+    )
+    run.reproduce(request, tmp_path / "out")
+    with torch.no_grad():
+        next(model.parameters()).mul_(2)
+    model.save_pretrained(directory)
+    with pytest.raises(OutputError, match="it holds a reproduction of another set of weights"):
+        run.reproduce(request, tmp_path / "out")
+
+
+def test_a_spectrum_beyond_the_memory_of_the_size_is_said_first(calls, tmp_path) -> None:
+    gpt_neo_tiny().save_pretrained(tmp_path / "model")
+    size = SMALL.changed(model=str(tmp_path / "model"), tokenizer="classes", seeds=None)
+    size = replace(size, spectrum=replace(size.spectrum, memory=1e-6))
+    with pytest.raises(
+        RequestError, match=r"^size 'small': its spectrum allows 1e-06 GiB .* too few for 822 parameters; use --size full"
+    ):
+        run.reproduce(run.Request(size, ("embedded",)), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
     run.reproduce(run.Request(size, ("embedded",), sections=("constants",)), tmp_path / "out")
+    assert calls == ["constants"]
 
 
 def test_only_the_sections_that_are_asked_for(calls, tmp_path) -> None:
@@ -117,7 +147,7 @@ def test_only_the_sections_that_are_asked_for(calls, tmp_path) -> None:
     assert [s["section"] for s in results["sections"]] == ["spectrum", "weight_decay"]
 
 
-@pytest.mark.parametrize("change", ["seed", "size", "texts"])
+@pytest.mark.parametrize("change", ["seed", r"size \(draws\)", r"size \(study\)", "texts"])
 def test_a_directory_of_another_request_is_refused(calls, tmp_path, change) -> None:
     request = run.Request(SMALL, ("embedded",))
     run.reproduce(request, tmp_path / "out")
@@ -126,7 +156,8 @@ def test_a_directory_of_another_request_is_refused(calls, tmp_path, change) -> N
         (tmp_path / "wikitext-2" / f"{split}.txt").write_text("words and more words " * 400)
     other = {
         "seed": replace(request, seed=1),
-        "size": replace(request, size=replace(SMALL, draws=7)),
+        r"size \(draws\)": replace(request, size=replace(SMALL, draws=7)),
+        r"size \(study\)": replace(request, size=SMALL.changed(model=None, tokenizer=None, seeds=3)),
         "texts": replace(request, texts=("wikitext-2",), data_dir=tmp_path),
     }
     with pytest.raises(OutputError, match=f"it holds a reproduction of another {change}"):

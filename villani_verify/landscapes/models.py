@@ -7,6 +7,7 @@ model's author, and nothing silently initialised afresh.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Collection, Mapping
@@ -68,6 +69,25 @@ def check_local(name_or_directory: str) -> None:
         raise ModelError("model: the name is empty; give a directory, or a name such as EleutherAI/gpt-neo-125m")
     if _is_local(name_or_directory):
         check_directory(Path(name_or_directory).expanduser(), f"model directory {name_or_directory!r}")
+
+
+def local_digest(name_or_directory: str) -> str | None:
+    """Return a digest of the configuration and weights in a directory; None for a name on the hub.
+
+    Raises:
+        ModelError: if a file cannot be read.
+    """
+    if not _is_local(name_or_directory):
+        return None
+    directory = Path(name_or_directory).expanduser()
+    state = hashlib.blake2b(digest_size=16)
+    try:
+        for path in (directory / "config.json", *sorted(directory.glob("*.safetensors"))):
+            with path.open("rb") as file:
+                state.update(hashlib.file_digest(file, "blake2b").digest())
+    except OSError as e:
+        raise ModelError(f"model directory {name_or_directory!r}: {e.filename} cannot be read ({e.strerror}); mend that") from e
+    return state.hexdigest()
 
 
 def check_positions(model: nn.Module, length: int) -> None:

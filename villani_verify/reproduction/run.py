@@ -18,7 +18,7 @@ from villani_verify.environment import describe_environment
 from villani_verify.errors import OutputError, RequestError
 from villani_verify.files import write_whole
 from villani_verify.journal import Journal
-from villani_verify.landscapes.models import check_local
+from villani_verify.landscapes.models import check_local, local_digest
 from villani_verify.report.figures.canvas import Drawn, Key
 from villani_verify.reproduction.claims import SECTIONS
 from villani_verify.reproduction.page import as_markdown, render
@@ -27,7 +27,7 @@ from villani_verify.reproduction.sections.constants import constants
 from villani_verify.reproduction.sections.criteria import criteria
 from villani_verify.reproduction.sections.langevin import langevin
 from villani_verify.reproduction.sections.pac_bayes import pac_bayes
-from villani_verify.reproduction.sections.spectrum import spectrum
+from villani_verify.reproduction.sections.spectrum import check_memory, spectrum
 from villani_verify.reproduction.sections.weight_decay import weight_decay
 from villani_verify.reproduction.sizes import Size
 from villani_verify.reproduction.subject import Subject, loaded_model, subject_of, text_parts
@@ -67,8 +67,14 @@ class Request:
             raise RequestError(f"texts {list(self.texts)}: give at least one, and none twice")
 
     def settings(self) -> dict[str, Any]:
-        """Return what results must agree in to be of one reproduction."""
-        return {"version": VERSION, "size": strict_json(asdict(self.size)), "texts": list(self.texts), "seed": self.seed}
+        """Return what results must agree in to be of one reproduction.
+
+        Raises:
+            ModelError: if a model's files cannot be read.
+        """
+        weights = None if self.size.model is None else local_digest(self.size.model)
+        size = json.loads(json.dumps(strict_json(asdict(self.size))))
+        return {"version": VERSION, "size": size, "texts": list(self.texts), "seed": self.seed, "weights": weights}
 
 
 def reproduce(request: Request, directory: Path, progress: Progress = lambda *_: None) -> dict[str, Any]:
@@ -90,12 +96,16 @@ def reproduce(request: Request, directory: Path, progress: Progress = lambda *_:
     # Whatever is wrong with the model's files or a text is said before the first hour.
     if request.size.model is not None:
         check_local(request.size.model)
+    settings = request.settings()
+    _check_settings(directory, settings)
     parts = _parts(request, request.size.tokenizer_name)
     sections = [name for name in OF_A_TEXT if name in request.sections]
     model = None
     if not all(_file(directory, name, text).exists() for name in sections for text in request.texts):
         model = loaded_model(request.size, parts, device=request.device)
-    _claim(directory, request)
+        if model is not None and "spectrum" in sections:
+            check_memory(model, next(iter(parts.values())), request.size)
+    _claim(directory, settings)
     kept = []
     for text in request.texts:
         subject: Subject | None = None
@@ -117,8 +127,11 @@ def reproduce(request: Request, directory: Path, progress: Progress = lambda *_:
             _keep(file, OF_ALL_TEXTS, None, lambda: weight_decay(of_bytes, request.size, journal, progress))
         kept.append(_read(file))
     results = {
-        **request.settings(),
+        **settings,
         "size": request.size.name,
+        "model": request.size.model,
+        "tokenizer": request.size.tokenizer_name,
+        "study_seeds": len(request.size.study.seeds),
         "environment": describe_environment(torch.device(request.device)),
         "seconds": sum(float(s["seconds"]) for s in kept),
         "seconds_of_this_run": time.perf_counter() - started,
@@ -151,25 +164,44 @@ def _check_free(directory: Path) -> None:
         raise OutputError(f"directory {str(directory)!r}: it cannot be used ({e}); give another one") from e
 
 
-def _claim(directory: Path, request: Request) -> None:
-    """Make the directory this reproduction's own, or check that it is."""
+def _check_settings(directory: Path, settings: Mapping[str, Any]) -> None:
+    """Check that a directory is this reproduction's own, or nobody's yet."""
     marker = directory / "settings.json"
     try:
         if not marker.exists():
-            (directory / "sections").mkdir(parents=True, exist_ok=True)
-            write_whole(marker, json.dumps(request.settings(), indent=1) + "\n")
             return
         found = json.loads(marker.read_text(encoding="utf-8"))
     except (OSError, ValueError) as e:
         raise OutputError(f"directory {str(directory)!r}: it cannot be used ({e}); give another one") from e
-    differing = [
-        k for k, v in json.loads(json.dumps(request.settings())).items() if not isinstance(found, dict) or found.get(k) != v
-    ]
-    if differing:
+    differing = _differing(found if isinstance(found, dict) else {}, settings)
+    if differing is not None:
         raise OutputError(
-            f"directory {str(directory)!r}: it holds a reproduction of another {differing[0]}; give a new directory, or "
+            f"directory {str(directory)!r}: it holds a reproduction of another {differing}; give a new directory, or "
             "the same request"
         )
+
+
+def _differing(found: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
+    """Return what differs first, with the entry of the size that does; None if nothing."""
+    for name, value in settings.items():
+        there = found.get(name)
+        if there == value:
+            continue
+        if isinstance(there, dict) and isinstance(value, dict):
+            return f"{name} ({next(k for k in {**value, **there} if there.get(k) != value.get(k))})"
+        return "set of weights" if name == "weights" else name
+    return None
+
+
+def _claim(directory: Path, settings: Mapping[str, Any]) -> None:
+    """Make the directory this reproduction's own."""
+    marker = directory / "settings.json"
+    try:
+        if not marker.exists():
+            (directory / "sections").mkdir(parents=True, exist_ok=True)
+            write_whole(marker, json.dumps(settings, indent=1) + "\n")
+    except OSError as e:
+        raise OutputError(f"directory {str(directory)!r}: it cannot be used ({e}); give another one") from e
 
 
 def _keep(file: Path, section: str, text: str | None, measure: Callable[[], SectionResult]) -> None:

@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+from torch import nn
+
+from villani_verify.errors import RequestError
+from villani_verify.landscape import Landscape
+from villani_verify.notes import collected_notes
 from villani_verify.points import norm
 from villani_verify.report.figures.spectrum import draw_spectrum
 from villani_verify.reproduction.claims import Finding
 from villani_verify.reproduction.section import SectionResult, Work
+from villani_verify.reproduction.sizes import Size
 from villani_verify.theory.spectrum.inflation import InflationRow, inflation, over_decays
 from villani_verify.theory.spectrum.measurement import spectrum as measure
+from villani_verify.theory.spectrum.settings import plan
+from villani_verify.theory.weight_decay.text import Parts
+
+
+def check_memory(model: nn.Module, parts: Parts, size: Size) -> None:
+    """Check that the size's memory holds the few Lanczos vectors that a model needs.
+
+    Raises:
+        RequestError: if not.
+    """
+    landscape = Landscape.causal_lm(model, parts.training[: size.rows], weight_decay=size.weight_decay)
+    try:
+        with collected_notes():
+            plan(landscape, size.spectrum)
+    except RequestError as e:
+        raise RequestError(
+            f"size {size.name!r}: its spectrum allows {size.spectrum.memory:g} GiB of Lanczos vectors, too few for "
+            f"{landscape.dimension:,} parameters; use --size full, or name the other parts with --section"
+        ) from e
 
 
 def spectrum(work: Work) -> SectionResult:
