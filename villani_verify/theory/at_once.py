@@ -30,7 +30,8 @@ def points_at_once(landscape: Landscape, passes: int = 1) -> int:
         return tensor
 
     point: dict[str, Any] = {n: t.detach().requires_grad_() for n, t in landscape.initial.items()}
-    with torch.autograd.graph.saved_tensors_hooks(count, lambda x: x):
+    # Whoever asks may have switched derivatives off, and then nothing at all would be kept.
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(count, lambda x: x):
         for batch in landscape.batches:
             landscape.loss_function(point, batch)
     return max(1, NUMBERS_PER_PASS // (kept * passes))
