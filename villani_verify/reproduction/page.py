@@ -88,6 +88,10 @@ def _mean(found: Mapping[str, Any]) -> str:
     return show(found["value"]) + ("" if interval is None else f" [{show(interval[0])}, {show(interval[1])}]")
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
+
+
 def render(
     results: Mapping[str, Any], figures: Sequence[tuple[str, Sequence[Drawn]]], study: Mapping[str, Any] | None = None
 ) -> str:
@@ -102,7 +106,7 @@ def render(
     refuted = sum("refuted" in row["verdict"] for row in rows)
     return page_template("reproduction.html").render(
         results={**results, "table": rows},
-        headline=f"{len(rows)} measurements of {len({r['title'] for r in rows})} claims; {refuted} refuted.",
+        headline=f"{_count(len(rows), 'measurement')} of {_count(len({r['title'] for r in rows}), 'claim')}; {refuted} refuted.",
         sections=[(_TITLES[name], [(f, Markup(f.svg)) for f in drawn]) for name, drawn in figures if drawn],
         tables=[] if study is None else study_tables(study),
         environment=facts(results["environment"]),
