@@ -11,7 +11,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from villani_verify import Landscape
 from villani_verify.curvature.exact import exact_laplacian
 from villani_verify.curvature.hessian_form import HessianForm
-from villani_verify.errors import LandscapeError, RequestError
+from villani_verify.errors import DeviceError, LandscapeError, RequestError
 from villani_verify.landscapes.request import LandscapeRequest
 from villani_verify.points import norm
 from villani_verify.theory.spectrum.measurement import measure_spectrum, spectrum
@@ -35,6 +35,22 @@ def dense(tiny) -> np.ndarray:
 @pytest.fixture(scope="module")
 def eigenvalues(dense) -> np.ndarray:
     return np.linalg.eigvalsh(dense)
+
+
+@pytest.mark.parametrize("error", [MemoryError("4,096 bytes"), RuntimeError("DefaultCPUAllocator: not enough memory")])
+def test_vectors_that_no_memory_holds_are_refused_in_one_line(error, tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("villani_verify.theory.spectrum.lanczos.zeros_for_a_while", refused)
+    with pytest.raises(
+        DeviceError, match=r"^device cpu: no memory for the Lanczos vectors of 10 starts at once; give a smaller --memory"
+    ):
+        measure_spectrum(tiny, tiny.initial, settings=SpectrumSettings(steps=4))
+    error.args = ("something else",)
+    if isinstance(error, RuntimeError):
+        with pytest.raises(RuntimeError, match="something else"):
+            measure_spectrum(tiny, tiny.initial, settings=SpectrumSettings(steps=4))
 
 
 @pytest.mark.parametrize(("steps", "memory"), [(16, 2.0), (40, 2.0), (40, 2.5e-4)])

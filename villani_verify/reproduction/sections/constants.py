@@ -44,8 +44,9 @@ def constants(work: Work) -> SectionResult:
     slices: list[Audit] = []
     skipped: list[str] = []
     for i in range(_SLICES):
-        for s in _SLICE_TEMPERATURES:
-            work.progress("slices of the model", i * len(_SLICE_TEMPERATURES), _SLICES * len(_SLICE_TEMPERATURES))
+        for j, s in enumerate(_SLICE_TEMPERATURES):
+            done = i * len(_SLICE_TEMPERATURES) + j
+            work.progress("slices of the model", done, _SLICES * len(_SLICE_TEMPERATURES))
             try:
                 slices.append(
                     audit(slice_of(landscape, coordinate_directions(landscape, 1, work.seed + i)), s, most_points=_POINTS)

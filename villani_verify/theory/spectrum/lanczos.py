@@ -21,8 +21,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from villani_verify.errors import DeviceError
-from villani_verify.memory import is_out_of_memory, zeros_for_a_while
+from villani_verify.memory import zeros_for_a_while
 from villani_verify.theory.spectrum.operator import Operator
 
 Array = npt.NDArray[np.float64]
@@ -80,21 +79,10 @@ def lanczos(
 
     Returns:
         One matrix for each start, shorter than `steps` where its Krylov space is exhausted.
-
-    Raises:
-        DeviceError: if the device has no memory for the vectors.
     """
     count, dimension = starts.shape
     kept = steps if reorthogonalise else 2
-    try:
-        basis = zeros_for_a_while((count, kept, dimension), starts)
-    except (MemoryError, RuntimeError) as e:
-        if not is_out_of_memory(e):
-            raise
-        size = f"{count * kept * dimension * starts.dtype.itemsize / 2**30:,.1f} GiB"
-        raise DeviceError(
-            f"device {starts.device}: {size} of Lanczos vectors are more than it has; allow less memory or fewer steps"
-        ) from e
+    basis = zeros_for_a_while((count, kept, dimension), starts)
     norms = _norms(starts)
     torch.div(starts, norms[:, None].to(starts.dtype), out=basis[:, 0])
     precision = float(torch.finfo(starts.dtype).eps)

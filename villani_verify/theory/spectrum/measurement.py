@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from villani_verify.curvature.probes import derive_seed
-from villani_verify.errors import LandscapeError, RequestError
+from villani_verify.errors import DeviceError, LandscapeError, RequestError
 from villani_verify.landscape import Landscape
 from villani_verify.landscapes.checkpoints import check_checkpoints, checkpoint
+from villani_verify.memory import is_out_of_memory
 from villani_verify.notes import collected_notes
 from villani_verify.points import Point, norm
 from villani_verify.radii import check_radii, scaled
@@ -100,6 +101,7 @@ def spectrum(
             of another model.
         ModelError: if a checkpoint cannot be read.
         LandscapeError: if the loss is not a finite, non-negative, deterministic scalar, or a product is not finite.
+        DeviceError: if memory runs out.
     """
     check_places(radii, checkpoints)
     check_kernel_width(kernel_width)
@@ -170,7 +172,7 @@ def measure_spectrum(
     Raises:
         RequestError: if the memory does not hold the few vectors that a run needs.
         LandscapeError: if L or a product is not finite, with the place.
-        DeviceError: if memory runs out even with one vector at a time.
+        DeviceError: if memory runs out.
     """
     chosen = settings or SpectrumSettings()
     made = plan(landscape, chosen)
@@ -195,7 +197,17 @@ def measure_spectrum(
         progress(done, len(groups) * made.steps)
 
     for indices in groups:
-        found = lanczos(operator, operator.starts(seed, indices), made.steps, reorthogonalise=made.reorthogonalise, on_step=step)
+        try:
+            found = lanczos(
+                operator, operator.starts(seed, indices), made.steps, reorthogonalise=made.reorthogonalise, on_step=step
+            )
+        except (MemoryError, RuntimeError) as e:
+            if not is_out_of_memory(e):
+                raise
+            raise DeviceError(
+                f"device {landscape.device}: no memory for the Lanczos vectors of {len(indices)} starts at once; give a smaller "
+                "--memory, or fewer --steps"
+            ) from e
         runs += [ritz_values(t, orthogonal=made.reorthogonalise) for t in found]
         # The first coefficient is the form of the unit start; the decays' part of it is known and taken out.
         decays = np.zeros(len(found)) if operator.uniform else _decay_forms(operator, operator.starts(seed, indices))
