@@ -32,6 +32,20 @@ def test_ends_lie_inside_the_spectrum_where_lanczos_stops_early() -> None:
     assert 10.8 < found.largest <= 11 * (1 + 1e-12)
 
 
+@pytest.mark.parametrize(("most", "matvecs"), [(32 * 400 * 8, 32), (32 * 400 * 8 - 1, 32), (20 * 400 * 4, 20), (1, 8)])
+def test_vectors_that_memory_does_not_hold_are_fewer_and_narrower(most: int, matvecs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("villani_verify.theory.langevin.stability._MOST_BYTES", most)
+    values = torch.cat([torch.tensor([-30.0]), torch.linspace(0, 10, 399)])
+    narrow = quadratic(values, 1.0).to(dtype=torch.float32)
+    found = curvature_at_start(narrow)
+    assert found.num_matvecs == matvecs
+    assert found.smallest == pytest.approx(-29, rel=1e-3)
+    assert 10 < found.largest <= 11 * (1 + 1e-5)
+    assert found.softest.dtype == torch.float64
+    assert float(found.softest.norm()) == pytest.approx(1, rel=1e-5)
+    assert abs(float(found.softest[0])) == pytest.approx(1, abs=0.01)
+
+
 def test_the_norm_counts_negative_curvature_too() -> None:
     found = curvature_at_start(quadratic(torch.tensor([-8.0, 1.0, 2.0], dtype=torch.float64), 0.0))
     assert found.smallest == pytest.approx(-8)

@@ -81,9 +81,20 @@ def observables_for(landscape: Landscape, curvature: Curvature | None, *, seed: 
         return Observables(("F", "‖θ‖²", *(f"θ[{i}]" for i in range(dimension))), axes)
     wide = start.to(torch.float64)
     place = derive_seed(seed, "observables")
-    drawn = [normals("direction", wide.shape, seed=place, index=i, like=wide) for i in range(ALL_COORDINATES)]
+    axes = torch.empty(ALL_COORDINATES, dimension, dtype=torch.float64, device=start.device)
     names = [f"direction {i}" for i in range(ALL_COORDINATES)]
+    for i, row in enumerate(axes):
+        row.copy_(normals("direction", wide.shape, seed=place, index=i, like=wide))
     if curvature is not None:
-        drawn[0], names[0] = curvature.softest.to(torch.float64), "softest direction"
-    axes = torch.linalg.qr(torch.stack(drawn, 1)).Q.T.contiguous()
+        axes[0], names[0] = curvature.softest, "softest direction"
+    _orthonormalise(axes)
     return Observables(("F", "‖θ‖²", *names), axes)
+
+
+def _orthonormalise(rows: Tensor) -> None:
+    """Make rows orthonormal in place, by Gram and Schmidt twice: a decomposition would take several times their memory."""
+    for i, row in enumerate(rows):
+        for _ in range(2):
+            for earlier in rows[:i]:
+                row.sub_(earlier, alpha=float(earlier @ row))
+            row.div_(torch.linalg.vector_norm(row))
