@@ -20,8 +20,9 @@ def functions(observables: Observables, gradient: ExactGradient, x: torch.Tensor
     return [theta, value, theta.square().sum(), *(a @ theta for a in observables.directions)]
 
 
-@pytest.mark.parametrize("dimension", [2, 20])
-def test_values_and_products_of_gradients_against_autograd(dimension: int) -> None:
+@pytest.mark.parametrize(("dimension", "at_once"), [(2, 1 << 25), (20, 1 << 25), (20, 1), (20, 40)])
+def test_values_and_products_of_gradients_against_autograd(dimension: int, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("villani_verify.theory.langevin.observables._NUMBERS_AT_ONCE", at_once)
     subject = landscape(dimension)
     observables = observables_for(subject, curvature_at_start(subject), seed=3)
     gradient = ExactGradient(subject)

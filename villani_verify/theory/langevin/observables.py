@@ -17,6 +17,7 @@ from villani_verify.theory.layout import Layout
 Array = NDArray[np.float64]
 ALL_COORDINATES = 8
 """Up to this dimension every coordinate is an observable; above it, so many directions are drawn."""
+_NUMBERS_AT_ONCE = 1 << 25  # in float64, so that chains of a large model are recorded one by one
 _SCALARS = 4  # F, ‖θ‖², ‖∇F‖², θ·∇F
 
 
@@ -39,10 +40,14 @@ class Observables:
 
     def record(self, states: Tensor, values: Tensor, gradients: Tensor) -> Array:
         """Return the record of M chains, shape (M, columns), from θ and ∇F of shape (M, d) and F of shape (M,)."""
-        wide, slopes = states.to(torch.float64), gradients.to(torch.float64)
         axes = self.directions.to(torch.float64)
-        scalars = torch.stack([values, (wide * wide).sum(1), (slopes * slopes).sum(1), (wide * slopes).sum(1)], 1)
-        return torch.cat([scalars, wide @ axes.T, slopes @ axes.T], 1).cpu().numpy()
+        size = max(1, _NUMBERS_AT_ONCE // states.shape[1])
+        parts = []
+        for value, state, slope in zip(*(t.split(size) for t in (values, states, gradients)), strict=True):
+            wide, steep = state.to(torch.float64), slope.to(torch.float64)
+            squares = [torch.linalg.vecdot(a, b) for a, b in ((wide, wide), (steep, steep), (wide, steep))]
+            parts.append(torch.cat([torch.stack([value, *squares], 1), wide @ axes.T, steep @ axes.T], 1))
+        return torch.cat(parts).cpu().numpy()
 
     def series(self, records: Array) -> Array:
         """Return f(θ_t), shape (p, M, R), of records of shape (R, M, columns)."""
