@@ -21,6 +21,7 @@ from villani_verify.journal import Journal
 from villani_verify.landscapes.models import check_local, local_digest
 from villani_verify.report.figures.canvas import Drawn, Key
 from villani_verify.reproduction.claims import SECTIONS
+from villani_verify.reproduction.directory import check_free, check_settings, claim
 from villani_verify.reproduction.page import as_markdown, render
 from villani_verify.reproduction.section import Progress, SectionResult, Work
 from villani_verify.reproduction.sections.constants import constants
@@ -73,8 +74,13 @@ class Request:
             ModelError: if a model's files cannot be read.
         """
         weights = None if self.size.model is None else local_digest(self.size.model)
-        size = json.loads(json.dumps(strict_json(asdict(self.size))))
-        return {"version": VERSION, "size": size, "texts": list(self.texts), "seed": self.seed, "weights": weights}
+        return {
+            "version": VERSION,
+            "size": strict_json(asdict(self.size)),
+            "texts": list(self.texts),
+            "seed": self.seed,
+            "weights": weights,
+        }
 
 
 def reproduce(request: Request, directory: Path, progress: Progress = lambda *_: None) -> dict[str, Any]:
@@ -92,12 +98,12 @@ def reproduce(request: Request, directory: Path, progress: Progress = lambda *_:
         VillaniError: if a text or a model cannot be had, or the directory holds another reproduction or cannot be written.
     """
     started = time.perf_counter()
-    _check_free(directory)
+    check_free(directory)
     # Whatever is wrong with the model's files or a text is said before the first hour.
     if request.size.model is not None:
         check_local(request.size.model)
     settings = request.settings()
-    _check_settings(directory, settings)
+    check_settings(directory, settings)
     parts = _parts(request, request.size.tokenizer_name)
     sections = [name for name in OF_A_TEXT if name in request.sections]
     model = None
@@ -105,7 +111,7 @@ def reproduce(request: Request, directory: Path, progress: Progress = lambda *_:
         model = loaded_model(request.size, parts, device=request.device)
         if model is not None and "spectrum" in sections:
             check_memory(model, next(iter(parts.values())), request.size)
-    _claim(directory, settings)
+    claim(directory, settings)
     kept = []
     for text in request.texts:
         subject: Subject | None = None
@@ -152,56 +158,6 @@ def _file(directory: Path, section: str, text: str | None = None) -> Path:
 def _parts(request: Request, tokenizer: str) -> dict[str, Parts]:
     loaded = load_tokenizer(tokenizer)
     return {text: text_parts(text, request.size, request.data_dir, loaded) for text in request.texts}
-
-
-def _check_free(directory: Path) -> None:
-    """Check that a directory holds a reproduction, or nothing."""
-    try:
-        other = directory.exists() and (not directory.is_dir() or any(directory.iterdir()))
-        if other and not (directory / "settings.json").exists():
-            raise OutputError(f"directory {str(directory)!r}: it holds something else; give a new one")
-    except OSError as e:
-        raise OutputError(f"directory {str(directory)!r}: it cannot be used ({e}); give another one") from e
-
-
-def _check_settings(directory: Path, settings: Mapping[str, Any]) -> None:
-    """Check that a directory is this reproduction's own, or nobody's yet."""
-    marker = directory / "settings.json"
-    try:
-        if not marker.exists():
-            return
-        found = json.loads(marker.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e:
-        raise OutputError(f"directory {str(directory)!r}: it cannot be used ({e}); give another one") from e
-    differing = _differing(found if isinstance(found, dict) else {}, settings)
-    if differing is not None:
-        raise OutputError(
-            f"directory {str(directory)!r}: it holds a reproduction of another {differing}; give a new directory, or "
-            "the same request"
-        )
-
-
-def _differing(found: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
-    """Return what differs first, with the entry of the size that does; None if nothing."""
-    for name, value in settings.items():
-        there = found.get(name)
-        if there == value:
-            continue
-        if isinstance(there, dict) and isinstance(value, dict):
-            return f"{name} ({next(k for k in {**value, **there} if there.get(k) != value.get(k))})"
-        return "set of weights" if name == "weights" else name
-    return None
-
-
-def _claim(directory: Path, settings: Mapping[str, Any]) -> None:
-    """Make the directory this reproduction's own."""
-    marker = directory / "settings.json"
-    try:
-        if not marker.exists():
-            (directory / "sections").mkdir(parents=True, exist_ok=True)
-            write_whole(marker, json.dumps(settings, indent=1) + "\n")
-    except OSError as e:
-        raise OutputError(f"directory {str(directory)!r}: it cannot be used ({e}); give another one") from e
 
 
 def _keep(file: Path, section: str, text: str | None, measure: Callable[[], SectionResult]) -> None:

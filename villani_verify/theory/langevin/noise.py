@@ -34,7 +34,7 @@ class AddressedNoise:
         self.substeps = substeps
         self._seed = seed
         self._like = like
-        self._draw = on_device if noise_drawn_by(like.device) == like.device.type else normals
+        self._draw = normals if noise_drawn_by(like.device) == "processor" else on_device
         self._steps_per_block = max(1, NUMBERS_PER_BLOCK // like.numel())
         self._block = -1
         self._numbers: Tensor | None = None
