@@ -21,7 +21,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from villani_verify.memory import zeros_for_a_while
+from villani_verify.large_blocks import zeros_for_a_while
 from villani_verify.theory.spectrum.operator import Operator
 
 Array = npt.NDArray[np.float64]
