@@ -15,7 +15,7 @@ def is_special(path: Path) -> bool:
     return path.exists() and not path.is_file()
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
+def write_whole(path: Path, content: str | bytes | memoryview) -> None:
     """Write a file of bytes, or of UTF-8 text, beside the path and move it there; an older file stays whole if that fails.
 
     Raises:

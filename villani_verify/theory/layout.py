@@ -15,16 +15,24 @@ class Layout:
     """The order of the d numbers of a landscape.
 
     Attributes:
-        decay: λ of each number, shape (d,), in the landscape's dtype.
-        exact_decay: the same in float64, (d,).
+        decay: λ of each number, shape (d,), in the landscape's dtype; one number seen d times where all are the same.
     """
 
     def __init__(self, landscape: Landscape) -> None:
         """Take names and shapes from θ₀."""
         self._shapes = {name: t.shape for name, t in landscape.initial.items()}
         self._sizes = [shape.numel() for shape in self._shapes.values()]
-        self.decay = torch.cat([t.new_full((t.numel(),), landscape.decay[name]) for name, t in landscape.initial.items()])
-        self.exact_decay = np.repeat([landscape.decay[name] for name in self._shapes], self._sizes)
+        self._decays = [landscape.decay[name] for name in self._shapes]
+        tensors = list(landscape.initial.values())
+        if len(set(self._decays)) == 1:
+            self.decay = tensors[0].new_full((1,), self._decays[0]).expand(sum(self._sizes))
+        else:
+            self.decay = torch.cat([t.new_full((t.numel(),), lam) for t, lam in zip(tensors, self._decays, strict=True)])
+
+    @property
+    def exact_decay(self) -> NDArray[np.float64]:
+        """λ of each number in float64, shape (d,)."""
+        return np.repeat(self._decays, self._sizes)
 
     def row(self, point: Point) -> Tensor:
         """Return the numbers of a point, shape (d,)."""

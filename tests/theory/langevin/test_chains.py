@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -118,6 +119,7 @@ def test_checkpoints_are_written_on_the_way(
     double_well: Callable[..., Landscape], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr(module, "LEAST_WORK_PER_CHECKPOINT", 0.0)
     monkeypatch.setattr(module, "SECONDS_BETWEEN_SHOWS", 0.0)
     file, seen = tmp_path / "chains.npz", []
 
@@ -129,6 +131,30 @@ def test_checkpoints_are_written_on_the_way(
     run(double_well(), replace(SETTINGS, steps=5), checkpoint=file, progress=progress, what="steps")
     assert seen == [("steps", k - 1, k, 5) for k in (2, 3, 4, 5)]
     assert [p.name for p in tmp_path.iterdir()] == ["chains.npz"]
+
+
+@pytest.mark.parametrize(("seconds", "saves"), [(0.25, 11), (2.5, 7), (7.0, 4)])
+def test_large_checkpoints_are_written_less_often(
+    seconds: float, saves: int, double_well: Callable[..., Landscape], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Steps of a second, 320 of them: every 30 s (from the 31st) or after 20 times what the last one took; and one at the end."""
+    now, written = 0.0, []
+
+    def save(*_: object) -> None:
+        nonlocal now
+        written.append(now)
+        now += seconds
+
+    def step(*_: object) -> None:
+        nonlocal now
+        now += 1
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(module, "save_checkpoint", save)
+    monkeypatch.setattr(AddressedNoise, "add_to", step)
+    run(double_well(), replace(SETTINGS, steps=320), checkpoint=tmp_path / "chains.npz")
+    assert len(written) == saves
+    assert written[0] == 31
 
 
 @pytest.mark.parametrize(

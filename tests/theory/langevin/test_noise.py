@@ -44,6 +44,17 @@ def test_chains_steps_and_seeds_differ() -> None:
     assert not torch.equal(AddressedNoise(1, 3, like(4)).at(0), drawn)
 
 
+@pytest.mark.parametrize("dimension", [3, 2000])
+@pytest.mark.parametrize("substeps", [1, 2])
+def test_what_is_added_in_place_is_the_same(dimension: int, substeps: int) -> None:
+    noise = AddressedNoise(5, 3, like(dimension), substeps=substeps)
+    states = torch.ones(3, dimension, dtype=torch.float64)
+    for step in range(2):
+        expected = states + 0.3 * noise.at(step)
+        noise.add_to(states, step, 0.3)
+        assert torch.equal(states, expected)
+
+
 def test_increments_are_standard_normal() -> None:
     numbers = torch.cat([AddressedNoise(3, 50, like(2), substeps=2).at(k) for k in range(100)]).reshape(-1)
     n = len(numbers)

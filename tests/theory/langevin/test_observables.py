@@ -20,9 +20,9 @@ def functions(observables: Observables, gradient: ExactGradient, x: torch.Tensor
     return [theta, value, theta.square().sum(), *(a @ theta for a in observables.directions)]
 
 
-@pytest.mark.parametrize(("dimension", "at_once"), [(2, 1 << 25), (20, 1 << 25), (20, 1), (20, 40)])
-def test_values_and_products_of_gradients_against_autograd(dimension: int, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("villani_verify.theory.langevin.observables._NUMBERS_AT_ONCE", at_once)
+@pytest.mark.parametrize(("dimension", "block"), [(2, 1 << 20), (20, 1 << 20), (20, 1), (20, 7)])
+def test_values_and_products_of_gradients_against_autograd(dimension: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("villani_verify.theory.inner_products._BLOCK", block)
     subject = landscape(dimension)
     observables = observables_for(subject, curvature_at_start(subject), seed=3)
     gradient = ExactGradient(subject)
@@ -54,3 +54,16 @@ def test_large_ones_have_orthonormal_directions_and_the_softest_first() -> None:
     assert abs(float(found.directions[0, 0])) == pytest.approx(1, abs=1e-5)
     assert found.names[2] == "softest direction"
     assert not torch.equal(found.directions, observables_for(subject, None, seed=2).directions)
+
+
+def test_directions_of_a_large_model_are_narrow_and_their_products_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("villani_verify.theory.langevin.observables._MOST_BYTES", 8 * 8 * 20 - 1)
+    subject = landscape(20).to(dtype=torch.float32)
+    found = observables_for(subject, None, seed=4)
+    assert found.directions.dtype == torch.float32
+    wide = found.directions.double()
+    torch.testing.assert_close(wide @ wide.T, torch.eye(8, dtype=torch.float64), rtol=0, atol=1e-6)
+    states = torch.randn(3, 20, generator=torch.Generator().manual_seed(1))
+    records = found.record(states, torch.zeros(3, dtype=torch.float64), states)[None]
+    np.testing.assert_allclose(found.gradient_products(records)[0, 2:, 2:], (wide @ wide.T).numpy(), rtol=1e-12, atol=1e-16)
+    np.testing.assert_allclose(found.series(records)[2:, :, 0].T, (states.double() @ wide.T).numpy(), rtol=1e-12, atol=1e-14)

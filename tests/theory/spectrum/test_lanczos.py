@@ -51,7 +51,7 @@ def test_against_a_naive_version(dense_operator, rotated, normal_starts) -> None
 def test_sums_over_blocks_are_those_of_the_rows(block: int, normal_starts, monkeypatch: pytest.MonkeyPatch) -> None:
     operator, starts = Diagonal(torch.from_numpy(EIGENVALUES)), normal_starts(2, 40, 3)
     whole = lanczos(operator, starts, 6)
-    monkeypatch.setattr("villani_verify.theory.spectrum.lanczos._BLOCK", block)
+    monkeypatch.setattr("villani_verify.theory.inner_products._BLOCK", block)
     for found, expected in zip(lanczos(operator, starts, 6), whole, strict=True):
         np.testing.assert_allclose(found.diagonal, expected.diagonal, rtol=0, atol=1e-12)
         np.testing.assert_allclose(found.off_diagonal, expected.off_diagonal, rtol=0, atol=1e-12)

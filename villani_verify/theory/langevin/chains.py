@@ -32,6 +32,8 @@ LARGEST_GROWTH = 1e3
 """A chain is stopped where F exceeds so many times the larger of its start and the d·s/4 of a quadratic at equilibrium."""
 MOST_HALVINGS = 30
 SECONDS_BETWEEN_CHECKPOINTS = 30.0
+LEAST_WORK_PER_CHECKPOINT = 20.0
+"""Or so many times what the last one took, if that is longer: those of a large model are gigabytes."""
 SECONDS_BETWEEN_SHOWS = 0.1
 STARTS = ("reference", "gaussian", "mixed")
 
@@ -122,7 +124,8 @@ def run_chains(
         landscape: F; chains have its dtype and device.
         settings: how.
         observables: what to record.
-        checkpoint: file for the state, written every 30 seconds, at the end, and when the run is stopped by an exception.
+        checkpoint: file for the state, written every 30 seconds, or for a twentieth of the time where that is less often, at the
+            end, and when the run is stopped by an exception.
         resume: go on from the file, if there is one; the result has the same bits as that of a run without a stop.
         progress: called with what is done, steps done and steps in all.
         what: the first of these.
@@ -140,6 +143,7 @@ def run_chains(
     )
     from_reference = _from_reference(settings)
     starts = _starts(landscape, settings, layout, from_reference)
+    bound = LARGEST_GROWTH * max(float(gradient(starts, 0)[0].max()), starts.shape[1] * settings.temperature / 4)
     noise = AddressedNoise(settings.seed, settings.chains, reference, substeps=settings.substeps)
     described = _described(landscape, settings) if checkpoint is not None else {}
     begun = Checkpoint(0, starts, np.empty((0, settings.chains, observables.columns)))
@@ -153,10 +157,10 @@ def run_chains(
         check_fits(checkpoint, begun, tuple(starts.shape), settings.record_every, observables.columns)
     records = np.empty((settings.steps // settings.record_every + 1, settings.chains, observables.columns))
     records[: len(begun.records)] = begun.records
-    bound = LARGEST_GROWTH * max(float(gradient(starts, 0)[0].max()), starts.shape[1] * settings.temperature / 4)
     amplitude = math.sqrt(settings.step_size * settings.temperature)
     # One name for both, assigned at once: a signal between two assignments must not save a state with another step's number.
     at = (begun.step, begun.states)
+    del begun, starts  # or they would be held for the whole run
 
     def save() -> None:
         if checkpoint is not None:
@@ -164,6 +168,7 @@ def run_chains(
             save_checkpoint(checkpoint, described, Checkpoint(step, states, records[: -(-step // settings.record_every)]))
 
     saved = shown = time.monotonic()
+    until_saved = SECONDS_BETWEEN_CHECKPOINTS
     try:
         while True:
             step, states = at
@@ -173,14 +178,19 @@ def run_chains(
                 records[step // settings.record_every] = observables.record(states, values, slopes)
             if step == settings.steps:
                 break
-            at = (step + 1, states - settings.step_size * slopes + amplitude * noise.at(step))
+            # In place of the slopes: four chains of GPT-Neo-125M are two gigabytes.
+            following = slopes.mul_(-settings.step_size).add_(states)
+            del states, slopes
+            noise.add_to(following, step, amplitude)
+            at = (step + 1, following)
             now = time.monotonic()
             if progress is not None and now - shown > SECONDS_BETWEEN_SHOWS:
                 shown = now
                 progress(what, step + 1, settings.steps)
-            if now - saved > SECONDS_BETWEEN_CHECKPOINTS:
-                saved = now
+            if now - saved > until_saved:
                 save()
+                saved = time.monotonic()
+                until_saved = max(SECONDS_BETWEEN_CHECKPOINTS, LEAST_WORK_PER_CHECKPOINT * (saved - now))
     except DivergedError:
         raise
     except BaseException:

@@ -52,7 +52,7 @@ def save_checkpoint(path: Path, settings: Mapping[str, Any], checkpoint: Checkpo
         states=checkpoint.states.cpu().numpy(), records=checkpoint.records,
     )  # fmt: skip
     try:
-        write_whole(path, stream.getvalue())
+        write_whole(path, stream.getbuffer())
     except OSError as e:
         raise OutputError(f"checkpoint {str(path)!r}: it cannot be written ({e.strerror}); give another --out") from e
 

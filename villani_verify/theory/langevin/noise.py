@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -41,27 +43,38 @@ class AddressedNoise:
 
     def at(self, step: int) -> Tensor:
         """Return the increments of one step, shape (M, d), standard normal."""
+        return self._increment(step, self._addressed)
+
+    def add_to(self, states: Tensor, step: int, amplitude: float) -> None:
+        """Add the increments of one step, times `amplitude`, to states of shape (M, d), in place; large ones one by one."""
+        if self._steps_per_block > 1:
+            states += amplitude * self.at(step)
+            return
+        for m, state in enumerate(states):
+            state += amplitude * self._increment(step, partial(self._drawn_row, m))
+
+    def _increment(self, step: int, addressed: Callable[[int], Tensor]) -> Tensor:
         first = step * self.substeps
         if self.substeps == 1:
-            return self._addressed(first)
-        total = self._addressed(first).clone()
+            return addressed(first)
+        total = addressed(first).clone()
         for index in range(first + 1, first + self.substeps):
-            total += self._addressed(index)
+            total += addressed(index)
         return total / math.sqrt(self.substeps)
 
     def _addressed(self, index: int) -> Tensor:
         block, row = divmod(index, self._steps_per_block)
         if self._numbers is None or block != self._block:
-            shape = (self._steps_per_block, self._like.numel())
-            self._numbers = torch.stack(
-                [
-                    self._draw(f"langevin chain {m}", shape, seed=self._seed, index=block, like=self._like)
-                    for m in range(self.chains)
-                ],
-                1,
-            )
+            self._numbers = torch.stack([self._drawn(m, block) for m in range(self.chains)], 1)
             self._block = block
         return self._numbers[row]
+
+    def _drawn_row(self, chain: int, index: int) -> Tensor:
+        return self._drawn(chain, index)[0]
+
+    def _drawn(self, chain: int, block: int) -> Tensor:
+        shape = (self._steps_per_block, self._like.numel())
+        return self._draw(f"langevin chain {chain}", shape, seed=self._seed, index=block, like=self._like)
 
 
 def noise_drawn_by(device: torch.device) -> str:

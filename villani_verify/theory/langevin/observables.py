@@ -11,13 +11,14 @@ from torch import Tensor
 
 from villani_verify.curvature.probes import derive_seed, normals
 from villani_verify.landscape import Landscape
+from villani_verify.theory.inner_products import gram, row_products, wide_blocks
 from villani_verify.theory.langevin.stability import Curvature
-from villani_verify.theory.layout import Layout
 
 Array = NDArray[np.float64]
 ALL_COORDINATES = 8
 """Up to this dimension every coordinate is an observable; above it, so many directions are drawn."""
-_NUMBERS_AT_ONCE = 1 << 25  # in float64, so that chains of a large model are recorded one by one
+_MOST_BYTES = 1 << 30
+"""Of the directions in float64; larger ones have the landscape's dtype."""
 _SCALARS = 4  # F, ‖θ‖², ‖∇F‖², θ·∇F
 
 
@@ -27,7 +28,7 @@ class Observables:
 
     Attributes:
         names: of the functions: F, ‖θ‖², then one for each direction a, which is θ ↦ a·θ.
-        directions: a, unit vectors, shape (q, d).
+        directions: a, unit vectors within the rounding of their dtype, shape (q, d).
     """
 
     names: tuple[str, ...]
@@ -40,14 +41,11 @@ class Observables:
 
     def record(self, states: Tensor, values: Tensor, gradients: Tensor) -> Array:
         """Return the record of M chains, shape (M, columns), from θ and ∇F of shape (M, d) and F of shape (M,)."""
-        axes = self.directions.to(torch.float64)
-        size = max(1, _NUMBERS_AT_ONCE // states.shape[1])
-        parts = []
-        for value, state, slope in zip(*(t.split(size) for t in (values, states, gradients)), strict=True):
-            wide, steep = state.to(torch.float64), slope.to(torch.float64)
-            squares = [torch.linalg.vecdot(a, b) for a, b in ((wide, wide), (steep, steep), (wide, steep))]
-            parts.append(torch.cat([torch.stack([value, *squares], 1), wide @ axes.T, steep @ axes.T], 1))
-        return torch.cat(parts).cpu().numpy()
+        total = torch.zeros(len(states), self.columns - 1, dtype=torch.float64, device=states.device)
+        for theta, slope, axes in wide_blocks(states, gradients, self.directions):
+            squares = [torch.linalg.vecdot(a, b) for a, b in ((theta, theta), (slope, slope), (theta, slope))]
+            total += torch.cat([torch.stack(squares, 1), theta @ axes.T, slope @ axes.T], 1)
+        return torch.cat([values[:, None], total], 1).cpu().numpy()
 
     def series(self, records: Array) -> Array:
         """Return f(θ_t), shape (p, M, R), of records of shape (R, M, columns)."""
@@ -66,8 +64,7 @@ class Observables:
         products[:, 0, 1] = products[:, 1, 0] = 2 * radial
         products[:, 0, 2:] = products[:, 2:, 0] = slopes
         products[:, 1, 2:] = products[:, 2:, 1] = 2 * along
-        axes = self.directions.to(torch.float64)
-        products[:, 2:, 2:] = (axes @ axes.T).cpu().numpy()
+        products[:, 2:, 2:] = gram(self.directions).cpu().numpy()
         return products
 
 
@@ -79,17 +76,16 @@ def observables_for(landscape: Landscape, curvature: Curvature | None, *, seed: 
         curvature: at θ₀; without it all directions are isotropic.
         seed: address of the isotropic directions, which are made orthonormal.
     """
-    start = Layout(landscape).row(landscape.initial)
-    dimension = start.numel()
+    dimension = landscape.dimension
     if dimension <= ALL_COORDINATES:
-        axes = torch.eye(dimension, dtype=torch.float64, device=start.device)
+        axes = torch.eye(dimension, dtype=torch.float64, device=landscape.device)
         return Observables(("F", "‖θ‖²", *(f"θ[{i}]" for i in range(dimension))), axes)
-    wide = start.to(torch.float64)
+    dtype = torch.float64 if 8 * ALL_COORDINATES * dimension <= _MOST_BYTES else landscape.dtype
     place = derive_seed(seed, "observables")
-    axes = torch.empty(ALL_COORDINATES, dimension, dtype=torch.float64, device=start.device)
+    axes = torch.empty(ALL_COORDINATES, dimension, dtype=dtype, device=landscape.device)
     names = [f"direction {i}" for i in range(ALL_COORDINATES)]
     for i, row in enumerate(axes):
-        row.copy_(normals("direction", wide.shape, seed=place, index=i, like=wide))
+        row.copy_(normals("direction", (dimension,), seed=place, index=i, like=axes))
     if curvature is not None:
         axes[0], names[0] = curvature.softest, "softest direction"
     _orthonormalise(axes)
@@ -101,5 +97,5 @@ def _orthonormalise(rows: Tensor) -> None:
     for i, row in enumerate(rows):
         for _ in range(2):
             for earlier in rows[:i]:
-                row.sub_(earlier, alpha=float(earlier @ row))
-            row.div_(torch.linalg.vector_norm(row))
+                row.sub_(earlier, alpha=float(row_products(earlier[None], row[None])))
+            row.div_(float(row_products(row[None], row[None]).sqrt()))

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from villani_verify.large_blocks import zeros_for_a_while
+from villani_verify.theory.inner_products import row_products
 from villani_verify.theory.spectrum.operator import Operator
 
 Array = npt.NDArray[np.float64]
@@ -30,9 +31,6 @@ BREAKDOWN = 16
 """In units of rounding: β_k below so many times ε‖T‖ is zero, and the Krylov space invariant. Too small only costs work."""
 ROUNDING = 128
 """In units of ε‖T‖: what rounding of the products is taken to move eigenvalues by, at least."""
-
-_BLOCK = 1 << 20
-"""Numbers of a row that are summed in one go."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ def lanczos(
         w = operator.products(current)
         if j:
             _add(w, basis[:, (j - 1) % kept], -betas[:, j - 1])
-        alphas[:, j] = _dots(w, current).cpu().numpy()
+        alphas[:, j] = row_products(w, current).cpu().numpy()
         _add(w, current, -alphas[:, j])
         if reorthogonalise:
             for repeat in range(2):
@@ -129,15 +127,7 @@ def lanczos(
 
 
 def _norms(rows: Tensor) -> Tensor:
-    return _dots(rows, rows).sqrt()
-
-
-def _dots(first: Tensor, second: Tensor) -> Tensor:
-    """Return Σ_i a_i b_i of each row in float64, block by block, as copies in float64 would take twice the memory of the rows."""
-    total = torch.zeros(len(first), dtype=torch.float64, device=first.device)
-    for a, b in zip(first.split(_BLOCK, 1), second.split(_BLOCK, 1), strict=True):
-        total += torch.linalg.vecdot(a.double(), b.double())
-    return total
+    return row_products(rows, rows).sqrt()
 
 
 def _add(rows: Tensor, others: Tensor, factors: Array) -> None:
