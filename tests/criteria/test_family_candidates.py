@@ -9,7 +9,8 @@ from villani_verify.criteria.budget import Budget, budget_for
 from villani_verify.criteria.family_candidates import Candidate, gradient_growth, ranked_candidates
 from villani_verify.criteria.result import Cost
 from villani_verify.criteria.settings import Settings
-from villani_verify.curvature.engine import Engine, engine_for
+from villani_verify.curvature.engine import engine_for
+from villani_verify.curvature.engine_interface import Engine
 from villani_verify.landscape import Landscape
 from villani_verify.search.families import Scaling
 

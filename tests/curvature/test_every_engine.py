@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from villani_verify.curvature.double_backward import DoubleBackward
-from villani_verify.curvature.engine import Engine
+from villani_verify.curvature.engine_interface import Engine
 from villani_verify.curvature.forward_over_reverse import ForwardOverReverse
 from villani_verify.curvature.probes import signs
 from villani_verify.curvature.second_order_taylor import SecondOrderTaylor

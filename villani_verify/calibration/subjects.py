@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from villani_verify.curvature.engine import Engine, engine_for
+from villani_verify.curvature.engine import engine_for
+from villani_verify.curvature.engine_interface import Engine
 from villani_verify.curvature.exact import exact_laplacian
 from villani_verify.curvature.probes import stacked_signs
 from villani_verify.curvature.trace_form import TraceForm

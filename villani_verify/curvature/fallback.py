@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from villani_verify.curvature.double_backward import DoubleBackward
-from villani_verify.curvature.engine import Engine
+from villani_verify.curvature.engine_interface import Engine
 from villani_verify.curvature.forward_over_reverse import ForwardOverReverse
 from villani_verify.curvature.second_order_taylor import SecondOrderTaylor
 from villani_verify.curvature.taylor.table import TaylorError

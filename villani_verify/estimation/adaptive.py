@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from villani_verify.curvature.engine import Engine
+from villani_verify.curvature.engine_interface import Engine
 from villani_verify.curvature.probes import derive_seed
 from villani_verify.errors import RequestError, unknown_name
 from villani_verify.estimation.estimate import Estimate

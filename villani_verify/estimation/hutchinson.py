@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from villani_verify.curvature.engine import Engine
+from villani_verify.curvature.engine_interface import Engine
 from villani_verify.estimation.estimate import Estimate
 from villani_verify.landscape import Landscape
 from villani_verify.points import Point

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from villani_verify.curvature.engine import Engine
+from villani_verify.curvature.engine_interface import Engine
 from villani_verify.errors import RequestError, one_line
 from villani_verify.estimation.estimate import Estimate
 from villani_verify.landscape import Landscape

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from villani_verify.curvature.engine import Engine
+from villani_verify.curvature.engine_interface import Engine
 from villani_verify.curvature.exact import exact_laplacian
 from villani_verify.curvature.gradient import gradient_norms_squared
 from villani_verify.errors import LandscapeError

@@ -20,7 +20,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from villani_verify.curvature.engine import Engine
+from villani_verify.curvature.engine_interface import Engine
 from villani_verify.curvature.probes import derive_seed
 from villani_verify.estimation.sequential import Target
 from villani_verify.landscape import Landscape

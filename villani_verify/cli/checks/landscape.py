@@ -8,7 +8,8 @@ import torch
 
 from villani_verify.cli.checks.finding import Finding
 from villani_verify.cli.checks.machine import available_memory
-from villani_verify.curvature.engine import ENGINES, Engine, engine_for
+from villani_verify.curvature.engine import ENGINES, engine_for
+from villani_verify.curvature.engine_interface import Engine
 from villani_verify.curvature.gradient import loss_and_gradient
 from villani_verify.curvature.probe_signs import probe_of
 from villani_verify.errors import LandscapeError, VillaniError, one_line
