@@ -8,12 +8,15 @@ import torch
 from torch import Tensor
 
 _BLOCK = 1 << 16
-"""Numbers of a vector that are widened in one go: half a megabyte, which stays in the cache."""
+"""Numbers of a vector that a processor widens in one go: half a megabyte, which stays in its cache."""
+_BLOCK_OF_A_GPU = 1 << 22
+"""It needs longer ones, or starting a kernel costs more than what the kernel does."""
 
 
 def wide_blocks(*rows: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """Yield tensors of shapes (K_i, d) in float64, so many columns of all of them at a time."""
-    for parts in zip(*(t.split(_BLOCK, 1) for t in rows), strict=True):
+    size = _BLOCK if rows[0].device.type == "cpu" else _BLOCK_OF_A_GPU
+    for parts in zip(*(t.split(size, 1) for t in rows), strict=True):
         yield tuple(part.double() for part in parts)
 
 
