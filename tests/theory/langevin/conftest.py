@@ -12,9 +12,10 @@ from scipy.signal import lfilter
 from scipy.stats import binom
 
 from villani_verify import Landscape
-from villani_verify.theory.langevin.chains import ChainSettings, Trajectories
+from villani_verify.theory.langevin.chains import Trajectories
 from villani_verify.theory.langevin.observables import Observables
 from villani_verify.theory.langevin.predictions import QuadraticChain
+from villani_verify.theory.langevin.settings import ChainSettings
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import pytest
 _CHAINS = """
 import torch
 from villani_verify import Landscape
-from villani_verify.theory.langevin.chains import ChainSettings, run_chains
+from villani_verify.theory.langevin.chains import run_chains
+from villani_verify.theory.langevin.settings import ChainSettings
 from villani_verify.theory.langevin.observables import Observables
 d = 10_000_000  # above 32 MiB the C library gives memory back at once
 def most():

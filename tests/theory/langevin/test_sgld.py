@@ -9,9 +9,10 @@ from torch import nn
 from villani_verify import Landscape
 from villani_verify.errors import RequestError
 from villani_verify.theory.langevin import sgld
-from villani_verify.theory.langevin.chains import ChainSettings, run_chains
+from villani_verify.theory.langevin.chains import run_chains
 from villani_verify.theory.langevin.gradients import ExactGradient
 from villani_verify.theory.langevin.observables import observables_for
+from villani_verify.theory.langevin.settings import ChainSettings
 from villani_verify.theory.langevin.sgld import MinibatchGradient, gradient_noise
 from villani_verify.theory.layout import Layout
 

@@ -10,9 +10,10 @@ import torch
 from scipy.linalg import eigh_tridiagonal
 
 from villani_verify import Landscape
-from villani_verify.theory.langevin.chains import ChainSettings, Trajectories, run_chains
+from villani_verify.theory.langevin.chains import Trajectories, run_chains
 from villani_verify.theory.langevin.observables import observables_for
 from villani_verify.theory.langevin.predictions import QuadraticChain
+from villani_verify.theory.langevin.settings import ChainSettings
 from villani_verify.theory.langevin.spectral_gap import LaggedMoments, SpectralGap, choose_combination, log_rate_of, spectral_gap
 
 

@@ -14,60 +14,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from villani_verify.curvature.probes import derive_seed, normals
 from villani_verify.errors import RequestError, VillaniError
 from villani_verify.landscape import Landscape
 from villani_verify.theory.langevin.checkpoint import Checkpoint, check_fits, fingerprint, load_checkpoint, save_checkpoint
 from villani_verify.theory.langevin.gradients import ChainGradient, ExactGradient
 from villani_verify.theory.langevin.noise import AddressedNoise, noise_drawn_by
 from villani_verify.theory.langevin.observables import Array, Observables
+from villani_verify.theory.langevin.settings import ChainSettings, check_settings
 from villani_verify.theory.langevin.sgld import MinibatchGradient
+from villani_verify.theory.langevin.starts import from_reference, starting_points
 from villani_verify.theory.layout import Layout
 
 Progress = Callable[[str, int, int], None]
 LARGEST_GROWTH = 1e3
 """A chain is stopped where F exceeds so many times the larger of its start and the d·s/4 of a quadratic at equilibrium."""
-MOST_HALVINGS = 30
 SECONDS_BETWEEN_CHECKPOINTS = 30.0
 LEAST_WORK_PER_CHECKPOINT = 20.0
 """Or so many times what the last one took, if that is longer: those of a large model are gigabytes."""
 SECONDS_BETWEEN_SHOWS = 0.1
-STARTS = ("reference", "gaussian", "mixed")
 
 
 class DivergedError(VillaniError):
     """A chain left every bound: its step size is too large for where it went, and no number of it is used."""
-
-
-@dataclass(frozen=True)
-class ChainSettings:
-    """How chains are run.
-
-    Attributes:
-        temperature: s.
-        step_size: η, in units of time.
-        chains: M.
-        steps: N, the last step that is recorded; may be raised when a run is resumed.
-        seed: address of all noise.
-        start: "reference": θ₀; "gaussian": N(0, s/(2λ)) for each number, the measure where L = 0, each draw halved until
-            F ≤ F(θ₀) + d·s, as where L is steep the scheme explodes from further out; "mixed": half of each.
-        record_every: steps from one record to the next.
-        substeps: addressed increments in the noise of one step; see `AddressedNoise`.
-        batch: rows of a mini-batch; None for the exact gradient.
-    """
-
-    temperature: float
-    step_size: float
-    chains: int
-    steps: int
-    seed: int = 0
-    start: str = "reference"
-    record_every: int = 1
-    substeps: int = 1
-    batch: int | None = None
 
 
 @dataclass(frozen=True)
@@ -136,13 +106,11 @@ def run_chains(
         OutputError: if the file cannot be written.
     """
     check_settings(settings)
-    layout = Layout(landscape)
-    reference = layout.row(landscape.initial)
+    reference = Layout(landscape).row(landscape.initial)
     gradient: ChainGradient = (
         ExactGradient(landscape) if settings.batch is None else MinibatchGradient(landscape, settings.batch, settings.seed)
     )
-    from_reference = _from_reference(settings)
-    starts = _starts(landscape, settings, layout, from_reference)
+    starts = starting_points(landscape, settings)
     bound = LARGEST_GROWTH * max(float(gradient(starts, 0)[0].max()), starts.shape[1] * settings.temperature / 4)
     noise = AddressedNoise(settings.seed, settings.chains, reference, substeps=settings.substeps)
     described = _described(landscape, settings) if checkpoint is not None else {}
@@ -197,49 +165,7 @@ def run_chains(
         save()
         raise
     save()
-    return Trajectories(settings, observables, records, at[1], from_reference)
-
-
-def check_settings(settings: ChainSettings) -> None:
-    """Raise RequestError if a setting is out of range."""
-    for what, number in (("temperature", settings.temperature), ("step size", settings.step_size)):
-        if not (math.isfinite(number) and number > 0):
-            raise RequestError(f"{what} {number}: it is not a positive finite number; give one such as 0.01")
-    counts = {"chains": settings.chains, "steps": settings.steps, "steps between records": settings.record_every}
-    for what, count in counts.items():
-        if count < 1:
-            raise RequestError(f"{what} {count}: there must be at least one; give a larger number")
-    if settings.start not in STARTS:
-        raise RequestError(f"start {settings.start!r}: unknown; choose one of {', '.join(STARTS)}")
-
-
-def _from_reference(settings: ChainSettings) -> np.ndarray:
-    numbers = np.arange(settings.chains)
-    # In pairs, so that the even and the odd chains have as many of each kind.
-    return {"reference": numbers >= 0, "gaussian": numbers < 0, "mixed": numbers % 4 < 2}[settings.start]
-
-
-def _starts(landscape: Landscape, settings: ChainSettings, layout: Layout, from_reference: np.ndarray) -> Tensor:
-    reference = layout.row(landscape.initial)
-    starts = reference.repeat(settings.chains, 1)
-    if from_reference.all():
-        return starts
-    if not (layout.decay > 0).all():
-        raise RequestError(
-            f"start {settings.start!r}: a parameter has no weight decay, so there is no Gaussian to draw from; use reference"
-        )
-    width = (settings.temperature / (2 * layout.decay)).sqrt()
-    place = derive_seed(settings.seed, "langevin start")
-    for m in np.flatnonzero(~from_reference):
-        starts[m] = width * normals("start", reference.shape, seed=place, index=int(m), like=reference)
-    value = ExactGradient(landscape)
-    highest = float(value(reference[None], 0)[0]) + reference.numel() * settings.temperature
-    for _ in range(MOST_HALVINGS):
-        high = ~(value(starts, 0)[0] <= highest) & torch.from_numpy(~from_reference).to(starts.device)
-        if not high.any():
-            break
-        starts[high] /= 2
-    return starts
+    return Trajectories(settings, observables, records, at[1], from_reference(settings))
 
 
 def _check_bounded(values: Tensor, bound: float, step: int, settings: ChainSettings) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from villani_verify.errors import RequestError
 from villani_verify.landscape import Landscape
-from villani_verify.theory.langevin.chains import STARTS
+from villani_verify.theory.langevin.settings import STARTS
 from villani_verify.theory.langevin.sgld import check_batch
 from villani_verify.theory.langevin.stability import Curvature, check_step_size, curvature_at_start
 from villani_verify.verification import check_temperatures

@@ -12,12 +12,13 @@ from villani_verify.errors import OutputError
 from villani_verify.landscape import Landscape
 from villani_verify.theory.langevin.bias import bias_of_means, bias_of_poincare
 from villani_verify.theory.langevin.cell import Cell
-from villani_verify.theory.langevin.chains import ChainSettings, DivergedError, Progress, Trajectories, run_chains
+from villani_verify.theory.langevin.chains import DivergedError, Progress, Trajectories, run_chains
 from villani_verify.theory.langevin.curves import autocorrelation_curves, value_curve
 from villani_verify.theory.langevin.jackknife import FEWEST_CHAINS
 from villani_verify.theory.langevin.observables import observables_for
 from villani_verify.theory.langevin.plan import planned
 from villani_verify.theory.langevin.relaxation import fit_relaxation
+from villani_verify.theory.langevin.settings import ChainSettings
 from villani_verify.theory.langevin.sgld import gradient_noise
 from villani_verify.theory.langevin.spectral_gap import spectral_gap
 from villani_verify.theory.langevin.stability import STEP_FRACTION, Curvature
