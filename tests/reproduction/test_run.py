@@ -147,6 +147,18 @@ def test_only_the_sections_that_are_asked_for(calls, tmp_path) -> None:
     assert [s["section"] for s in results["sections"]] == ["spectrum", "weight_decay"]
 
 
+def test_the_study_has_its_texts_on_the_device(calls, tmp_path, monkeypatch) -> None:
+    def study(texts, *_):
+        assert {rows.device.type for p in texts.values() for rows in (p.training, p.validation, p.test)} == {"meta"}
+        calls.append("weight_decay")
+        return SectionResult((), {"rows": [], "summaries": []})
+
+    monkeypatch.setattr(run, "weight_decay", study)
+    monkeypatch.setattr(run, "describe_environment", lambda _: {"device": "meta"})
+    run.reproduce(run.Request(SMALL, ("embedded",), device="meta", sections=("weight_decay",)), tmp_path / "out")
+    assert calls == ["weight_decay"]
+
+
 @pytest.mark.parametrize("change", ["seed", r"size \(draws\)", r"size \(study\)", "texts"])
 def test_a_directory_of_another_request_is_refused(calls, tmp_path, change) -> None:
     request = run.Request(SMALL, ("embedded",))

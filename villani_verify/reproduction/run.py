@@ -129,8 +129,9 @@ def reproduce(request: Request, directory: Path, progress: Progress = lambda *_:
         if not file.exists():
             # The small model of the study reads bytes.
             of_bytes = parts if request.size.tokenizer_name == "bytes" else _parts(request, "bytes")
+            there = {text: rows.to(request.device) for text, rows in of_bytes.items()}
             journal = Journal(directory / "study.jsonl")
-            _keep(file, OF_ALL_TEXTS, None, lambda: weight_decay(of_bytes, request.size, journal, progress))
+            _keep(file, OF_ALL_TEXTS, None, lambda: weight_decay(there, request.size, journal, progress))
         kept.append(_read(file))
     results = {
         **settings,

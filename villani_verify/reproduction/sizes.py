@@ -104,7 +104,7 @@ SIZES: Mapping[str, Size] = MappingProxyType({
     ),
     "full": Size(
         name="full", model="EleutherAI/gpt-neo-125m", tokenizer=None, texts=("ptb", "wikitext-103"), weight_decay=0.1,
-        schedule=None, training_rows=1000, other_rows=200, rows=4, length=256,
+        schedule=None, training_rows=1000, other_rows=180, rows=4, length=256,
         spectrum=SpectrumSettings(num_probes=4, steps=48, memory=32.0), radii=(1.0, 4.0, 16.0), decays=(0.01, 0.1, 1.0),
         langevin=Langevin((0.1, 1.0, 10.0), (1e-6, 1e-4), chains=4, steps=1000), draws=300,
         study=Plan(

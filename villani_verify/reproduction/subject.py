@@ -101,7 +101,7 @@ def subject_of(
     """
     if model is None:
         model = _trained(text, size, parts, directory, progress).to(device)
-    parts = Parts(*(rows.to(device) for rows in (parts.training, parts.validation, parts.test)))
+    parts = parts.to(device)
     name = f"{size.model or 'small GPT-Neo'} on {text}"
     landscape = Landscape.causal_lm(model, parts.training[: size.rows], weight_decay=size.weight_decay, name=name)
     return Subject(text, model, parts, landscape)

@@ -69,6 +69,19 @@ def test_rows_of_other_settings_are_not_taken(rows, monkeypatch, other) -> None:
         run_study(other, {"random": parts()}, gpt_neo_tiny, Journal(path))
 
 
+def test_models_are_trained_where_the_text_lies(tmp_path, monkeypatch) -> None:
+    class Trained(Exception):
+        pass
+
+    def look(model, tokens, **_):
+        assert {p.device.type for p in model.parameters()} == {tokens.device.type} == {"meta"}
+        raise Trained
+
+    monkeypatch.setattr(module, "train", look)
+    with pytest.raises(Trained):
+        run_study(PLAN, {"random": parts().to("meta")}, gpt_neo_tiny, Journal(tmp_path / "study.jsonl"))
+
+
 def row(lam: float, seed: int, test: float, *, validation: float | None = None, s_star: float | None = 1.0, bound: float = 1.0):
     return {
         "text": "t", "decay": "l2", "weight_decay": lam, "seed": seed, "test_loss": test,

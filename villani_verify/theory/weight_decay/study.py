@@ -97,7 +97,7 @@ def run_study(
 
     Args:
         plan: what is asked for.
-        texts: name → parts.
+        texts: name → parts; models are trained where they lie.
         build: makes the untrained model, the same every time.
         journal: keeps each row as soon as it is measured.
         progress: told (what, done, in all).
@@ -130,6 +130,7 @@ def run_study(
 def _measured(plan: Plan, parts: Parts, model: nn.Module, row: Row) -> dict[str, Any]:
     started = time.perf_counter()
     lam, seed = float(row["weight_decay"]), int(row["seed"])
+    model = model.to(parts.training.device)
     train(model, parts.training.reshape(-1), weight_decay=lam, decay=Decay(row["decay"]), schedule=plan.schedule, seed=seed)
     losses = {name: mean_loss(model, getattr(parts, name)) for name in ("training", "validation", "test")}
     measured = measure_quantities(model, parts, weight_decay=lam, grid_size=len(plan.weight_decays), effort=plan.effort, seed=seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from villani_verify.corpora.sequences import first_tokens
@@ -29,6 +30,10 @@ class Parts:
     def length(self) -> int:
         """Tokens in a row."""
         return int(self.training.shape[1])
+
+    def to(self, device: torch.device | str) -> Parts:
+        """Return the same rows on a device."""
+        return Parts(self.training.to(device), self.validation.to(device), self.test.to(device))
 
 
 def parts_of(training: str, other: str, tokenizer: Tokenizer, *, rows: int, other_rows: int, length: int) -> Parts:
