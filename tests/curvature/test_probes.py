@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import hashlib
 import math
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from villani_verify.curvature.probes import derive_seed, normals, signs
 
@@ -29,6 +34,36 @@ def test_signs_are_pinned() -> None:
     # Philox 4x64 and BLAKE2b are fixed for ever, so these bits are too: saved witnesses name probes by their address.
     expected = [-1, -1, -1, 1, 1, -1, -1, -1, 1, 1, 1, -1, 1, -1, 1, 1]
     assert draw(shape=(16,)).int().tolist() == expected
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(-(2**70), 2**70), st.integers(0, 2**70), st.sampled_from("abc"), st.integers(0, 300)), min_size=1
+    ),
+    st.booleans(),
+)
+def test_numbers_are_those_of_a_generator_of_their_own(addresses: list[tuple[int, int, str, int]], in_threads: bool) -> None:
+    """Whatever was drawn before, and however much of it, and beside other threads."""
+
+    def drawn(address: tuple[int, int, str, int]) -> tuple[torch.Tensor, torch.Tensor]:
+        seed, index, name, count = address
+        place = {"seed": seed, "index": index, "like": F64}
+        return signs(name, (count,), **place), normals(name, (count,), **place)
+
+    def alone(purpose: str, address: tuple[int, int, str, int]) -> np.random.Philox:
+        seed, index, name, _ = address
+        word = int.from_bytes(hashlib.blake2b(f"{purpose}\0{name}".encode(), digest_size=8).digest(), "little")
+        key = np.array([seed % 2**64, word], dtype=np.uint64)
+        return np.random.Philox(key=key, counter=np.array([0, 0, index % 2**64, 0], dtype=np.uint64))
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list((pool.map if in_threads else map)(drawn, addresses))
+    for address, (some_signs, some_normals) in zip(addresses, found, strict=True):
+        count = address[-1]
+        bits = np.unpackbits(alone("signs", address).random_raw((count + 63) // 64).astype("<u8").view(np.uint8))
+        assert some_signs.tolist() == (2.0 * bits[:count] - 1).tolist()
+        expected = np.random.Generator(alone("normals", address)).standard_normal(count)
+        assert some_normals.tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("make", [signs, normals])

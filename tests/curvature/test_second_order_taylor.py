@@ -92,6 +92,7 @@ def test_the_chunk_does_not_change_the_numbers(probes_per_pass: int, monkeypatch
     landscape = LandscapeRequest(landscape="gpt-neo-tiny", sequences=1).load()
     whole = forms(landscape, indices=range(5))
     monkeypatch.setattr(pass_sizes, "_MOST_PROBES_PER_PASS", probes_per_pass)
+    monkeypatch.setattr(pass_sizes, "_NUMBERS_IN_CACHE", 0)
     assert forms(landscape, indices=range(5)) == pytest.approx(whole, rel=1e-12)
 
 
@@ -149,6 +150,7 @@ def test_sequences_are_cut_until_several_probes_share_a_pass(monkeypatch: pytest
     # Room for four probes with all five sequences, so for eight with two or three; six need two passes.
     monkeypatch.setattr(pass_sizes, "_NUMBERS_PER_PASS", 4 * largest)
     monkeypatch.setattr(pass_sizes, "_MOST_PROBES_PER_PASS", 4)
+    monkeypatch.setattr(pass_sizes, "_NUMBERS_IN_CACHE", 0)
     assert forms(landscape, indices=range(6)) == pytest.approx(expected, rel=1e-11)
     assert made == [2, 3]  # the two passes of a batch share its adjoints
     found = ENGINE.laplacian_samples(landscape, landscape.initial, seed=3, indices=range(6))
@@ -201,10 +203,22 @@ def test_a_gpu_takes_longer_batches_at_once(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(pass_sizes, "_NUMBERS_PER_PASS_ON_GPU", 8 * largest)
     monkeypatch.setattr(pass_sizes, "_room", lambda _: 300 * largest)
     monkeypatch.setattr(pass_sizes, "largest_value", lambda *_: largest)
+    monkeypatch.setattr(pass_sizes, "_NUMBERS_IN_CACHE", 0)
     there: Any = SimpleNamespace(loss_function=landscape.loss_function, batches=landscape.batches, device=torch.device("cuda"))
     assert pass_sizes.pass_sizes(there, landscape.initial) == (there, 256)
     small, per_pass = pass_sizes.pass_sizes(landscape, landscape.initial)
     assert ([len(batch) for batch in small.batches], per_pass) == ([1] * 5, 64)
+
+
+@pytest.mark.parametrize(
+    ("values", "parameters", "most"), [(1, 1, 512), (2048, 2048, 512), (2049, 1, 448), (1, 8192, 128), (1, 8193, 64)]
+)
+def test_more_probes_share_a_pass_of_a_small_model(
+    values: int, parameters: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pass_sizes, "largest_value", lambda *_: values)
+    landscape = Landscape.from_function(lambda x: x.sum() ** 2, parameters)
+    assert pass_sizes.pass_sizes(landscape, landscape.initial) == (landscape, most)
 
 
 def test_rows_of_other_data_stay_together(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from villani_verify.curvature.taylor.program import largest_value
 from villani_verify.landscape import Landscape
-from villani_verify.points import Point, StoredPoint
+from villani_verify.points import Point, StoredPoint, templates_of
 
 # Numbers in the largest tensor of a pass, all probes together: a gigabyte in float32 for a language model's logits, with
 # what is derived from them. Half as many would take 15 % more time.
@@ -19,6 +19,10 @@ _NUMBERS_PER_PASS_STORED = 1 << 25
 # Tensors of that size that a pass has at the same time: 2.3 were measured, and a captured pass has memory of its own besides.
 _COPIES = 6
 _MOST_PROBES_PER_PASS = 64
+# A pass of a small model is the interpreter's work, for one probe as for many: so many times as many share it while what they
+# need stays in the cache.
+_MOST_TIMES_AS_MANY = 8
+_NUMBERS_IN_CACHE = 1 << 20
 # A GPU is not busy with fewer.
 _MOST_PROBES_PER_PASS_ON_GPU = 256
 # Sequences are cut into smaller batches until so many probes share a pass.
@@ -41,8 +45,15 @@ def pass_sizes(landscape: Landscape, point: Point) -> tuple[Landscape, int]:
         if smaller is None:
             break
         landscape, largest = smaller, -(-largest // 2)
-    most = _MOST_PROBES_PER_PASS_ON_GPU if on_gpu else _MOST_PROBES_PER_PASS
+    most = _MOST_PROBES_PER_PASS_ON_GPU if on_gpu else _most_probes(point, largest)
     return landscape, min(most, (numbers if stored else _room(landscape)) // largest)
+
+
+def _most_probes(point: Point, largest: int) -> int:
+    """Return how many probes share a pass of a processor at most."""
+    numbers_of_a_probe = max(largest, *(t.numel() for t in templates_of(point).values()))
+    times = _NUMBERS_IN_CACHE // (_MOST_PROBES_PER_PASS * numbers_of_a_probe)
+    return _MOST_PROBES_PER_PASS * max(1, min(_MOST_TIMES_AS_MANY, times))
 
 
 def _room(landscape: Landscape) -> int:
