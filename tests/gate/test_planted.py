@@ -74,7 +74,8 @@ def test_a_fifth_more_time_and_memory_is_caught(clone: Repository, tmp_path: Pat
     clone.git("reset", "-q", "--hard", base)
     assert status == 1
     assert rows[TIME]["verdict"] == rows[MEMORY]["verdict"] == "regression"
-    assert rows[TIME]["interval"][0] < 1.2 < rows[TIME]["interval"][1]
+    # The work after a pause of 5 ms is slower by itself: the planted fifth was 1.20 to 1.24 on one machine from day to day.
+    assert 1.15 < rows[TIME]["ratio"] < 1.3
     assert 1.15 < rows[MEMORY]["ratio"] < 1.25
 
 

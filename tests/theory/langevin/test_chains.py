@@ -173,6 +173,22 @@ def test_a_checkpoint_whose_noise_another_device_drew_is_refused(double_well: Ca
         run(double_well(), SETTINGS, checkpoint=file, resume=True)
 
 
+def test_a_checkpoint_of_directions_in_another_precision_is_refused(double_well: Callable[..., Landscape], tmp_path: Path) -> None:
+    """Large landscapes draw theirs in float32, which are other ones, where earlier versions drew all in float64."""
+    file, landscape = tmp_path / "chains.npz", double_well()
+    run(landscape, SETTINGS, checkpoint=file)
+    with np.load(file) as stored:
+        arrays = dict(stored)
+    settings = json.loads(str(arrays["settings"]))
+    assert settings.pop("directions in") == "torch.float64"
+    np.savez(file, **arrays | {"settings": np.array(json.dumps(settings))})  # as earlier versions wrote it
+    run(landscape, SETTINGS, checkpoint=file, resume=True)
+    wide = observables_for(landscape, None)
+    narrow = replace(wide, directions=wide.directions.float())
+    with pytest.raises(RequestError, match=r"it was made with directions in 'torch\.float64', not 'torch\.float32'"):
+        run_chains(landscape, SETTINGS, narrow, checkpoint=file, resume=True)
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 broken", b"text"])
 def test_a_damaged_checkpoint_is_refused(double_well: Callable[..., Landscape], tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "chains.npz"

@@ -69,6 +69,20 @@ def test_rows_of_other_settings_are_not_taken(rows, monkeypatch, other) -> None:
         run_study(other, {"random": parts()}, gpt_neo_tiny, Journal(path))
 
 
+def test_rows_that_another_device_made_are_not_taken(rows, tmp_path, monkeypatch) -> None:
+    """A grid of λ is compared with itself, so that all of it comes from one device; what rows do not say is a processor."""
+    _, found = rows
+    assert {row["device"] for row in found} == {"cpu"}
+    monkeypatch.setattr(module, "_measured", lambda *_: {"test_loss": 0.0})
+    for device, taken in ((None, True), ("cuda", False)):
+        journal = Journal(tmp_path / f"{device}.jsonl")
+        for row in found:
+            kept = {k: v for k, v in row.items() if k != "device"}
+            journal.append(kept if device is None else kept | {"device": device})
+        again = run_study(PLAN, {"random": parts()}, gpt_neo_tiny, journal)
+        assert all((row["test_loss"] != 0.0) is taken for row in again)
+
+
 def test_models_are_trained_where_the_text_lies(tmp_path, monkeypatch) -> None:
     class Trained(Exception):
         pass

@@ -294,9 +294,16 @@ def _program_of(exported: torch.export.ExportedProgram, names: list[str]) -> Pro
 
 
 def _largest(nodes: tuple[fx.Node, ...]) -> int:
-    # Transposed weights are views.
-    values = pytree.tree_leaves([n.meta.get("val") for n in nodes if any(i.op != "placeholder" for i in n.all_input_nodes)])
+    values = pytree.tree_leaves([n.meta.get("val") for n in nodes if n.all_input_nodes and not _is_view_of_an_input(n)])
     return max((value.numel() for value in values if isinstance(value, Tensor)), default=0)
+
+
+def _is_view_of_an_input(node: fx.Node) -> bool:
+    """Say whether a node only shows an input another way, as transposed weights do: it takes no memory of its own."""
+    return all(i.op == "placeholder" for i in node.all_input_nodes) and any(
+        r.alias_info is not None
+        for r in node.target._schema.returns  # type: ignore[union-attr]
+    )
 
 
 def _last_uses(

@@ -113,7 +113,7 @@ def run_chains(
     starts = starting_points(landscape, settings)
     bound = LARGEST_GROWTH * max(float(gradient(starts, 0)[0].max()), starts.shape[1] * settings.temperature / 4)
     noise = AddressedNoise(settings.seed, settings.chains, reference, substeps=settings.substeps)
-    described = _described(landscape, settings) if checkpoint is not None else {}
+    described = _described(landscape, settings, observables) if checkpoint is not None else {}
     begun = Checkpoint(0, starts, np.empty((0, settings.chains, observables.columns)))
     if resume and checkpoint is not None and checkpoint.exists():
         begun = load_checkpoint(checkpoint, described, reference)
@@ -178,8 +178,9 @@ def _check_bounded(values: Tensor, bound: float, step: int, settings: ChainSetti
         )
 
 
-def _described(landscape: Landscape, settings: ChainSettings) -> dict[str, Any]:
+def _described(landscape: Landscape, settings: ChainSettings, observables: Observables) -> dict[str, Any]:
     described = {name: value for name, value in asdict(settings).items() if name != "steps"}
-    drawn = noise_drawn_by(landscape.device)
-    about = {"landscape": landscape.name, "dimension": landscape.dimension, **described, "noise drawn by": drawn}
-    return about | {"fingerprint": fingerprint(landscape)}
+    about = {"landscape": landscape.name, "dimension": landscape.dimension, **described}
+    # What is drawn in another precision, or by another device, are other numbers.
+    drawn = {"noise drawn by": noise_drawn_by(landscape.device), "directions in": str(observables.directions.dtype)}
+    return about | drawn | {"fingerprint": fingerprint(landscape)}

@@ -57,7 +57,7 @@ def save_checkpoint(path: Path, settings: Mapping[str, Any], checkpoint: Checkpo
         raise OutputError(f"checkpoint {str(path)!r}: it cannot be written ({e.strerror}); give another --out") from e
 
 
-_UNSAID = {"noise drawn by": "processor"}  # of files of earlier versions
+_UNSAID = {"noise drawn by": "processor", "directions in": "torch.float64"}  # of files of earlier versions
 
 
 def load_checkpoint(path: Path, settings: Mapping[str, Any], like: Tensor) -> Checkpoint:

@@ -86,6 +86,9 @@ class Summary:
         }
 
 
+_UNSAID = {"device": "cpu"}  # of rows of earlier versions
+
+
 def run_study(
     plan: Plan,
     texts: Mapping[str, Parts],
@@ -109,7 +112,7 @@ def run_study(
     settings = plan.as_dict() | {"weight_decays": list(plan.weight_decays)}
     key = {"schedule": settings["schedule"], "effort": settings["effort"], "grid": len(plan.weight_decays)}
     wanted = [
-        {"text": text, "decay": str(decay), "weight_decay": lam, "seed": seed, **key}
+        {"text": text, "decay": str(decay), "weight_decay": lam, "seed": seed, "device": texts[text].training.device.type, **key}
         for seed in plan.seeds
         for text in texts
         for decay in plan.decays
@@ -118,7 +121,7 @@ def run_study(
     found: list[Row] = []
     for done, row in enumerate(wanted):
         what = f"{row['text']}, {row['decay']} decay {row['weight_decay']:g}, seed {row['seed']}"
-        kept = next((r for r in journal.lines if all(_plain(r.get(k)) == _plain(v) for k, v in row.items())), None)
+        kept = next((r for r in journal.lines if all(_plain((_UNSAID | r).get(k)) == _plain(v) for k, v in row.items())), None)
         if kept is None:
             progress(what, done, len(wanted))
             kept = dict(_plain(row | _measured(plan, texts[str(row["text"])], build(), row)))
