@@ -12,10 +12,10 @@ from scipy.signal import lfilter
 from scipy.stats import binom
 
 from villani_verify import Landscape
-from villani_verify.theory.langevin.chains import Trajectories
 from villani_verify.theory.langevin.observables import Observables
 from villani_verify.theory.langevin.predictions import QuadraticChain
 from villani_verify.theory.langevin.settings import ChainSettings
+from villani_verify.theory.langevin.trajectories import Trajectories
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def quadratic_trajectories(autoregression: Callable[..., np.ndarray]) -> Callabl
         values = chain.weight_decay / 2 * (states**2).sum(1)
         found = observables.record(states, values, chain.weight_decay * states).reshape(records, chains, -1)
         settings = ChainSettings(chain.temperature, chain.step_size, chains, records - 1)
-        return Trajectories(settings, observables, found, states[-chains:], np.ones(chains, dtype=bool))
+        return Trajectories(settings, observables, found, states[-chains:])
 
     return draw
 

@@ -8,10 +8,11 @@ import pytest
 
 from villani_verify import Landscape
 from villani_verify.theory.langevin.bias import bias_of_means, bias_of_poincare
-from villani_verify.theory.langevin.chains import Trajectories, run_chains
+from villani_verify.theory.langevin.chains import run_chains
 from villani_verify.theory.langevin.observables import observables_for
 from villani_verify.theory.langevin.predictions import QuadraticChain
 from villani_verify.theory.langevin.settings import ChainSettings
+from villani_verify.theory.langevin.trajectories import Trajectories
 
 DECAY, TEMPERATURE, STEP = 1.0, 0.8, 0.4
 COARSE, FINE = (QuadraticChain(DECAY, TEMPERATURE, eta, 1) for eta in (STEP, STEP / 2))

@@ -19,11 +19,12 @@ from villani_verify.theory.langevin.noise import AddressedNoise
 from villani_verify.theory.langevin.observables import observables_for
 from villani_verify.theory.langevin.predictions import QuadraticChain
 from villani_verify.theory.langevin.settings import ChainSettings
+from villani_verify.theory.langevin.trajectories import Trajectories
 
 SETTINGS = ChainSettings(temperature=0.5, step_size=0.05, chains=4, steps=40, seed=3)
 
 
-def run(landscape: Landscape, settings: ChainSettings, **options: object) -> module.Trajectories:
+def run(landscape: Landscape, settings: ChainSettings, **options: object) -> Trajectories:
     return run_chains(landscape, settings, observables_for(landscape, None), **options)
 
 
@@ -35,7 +36,7 @@ def test_against_a_naive_loop(double_well: Callable[..., Landscape], start: str,
     noise = AddressedNoise(3, 4, torch.zeros(1, dtype=torch.float64), substeps=substeps)
     for m in range(4):
         theta = float(run(double_well(), replace(settings, steps=1)).records[0, m, 4])
-        if found.from_reference[m]:
+        if settings.from_reference[m]:
             assert theta == 1
         for k in range(41):
             if k % 3 == 0:

@@ -10,11 +10,12 @@ import torch
 from scipy.linalg import eigh_tridiagonal
 
 from villani_verify import Landscape
-from villani_verify.theory.langevin.chains import Trajectories, run_chains
+from villani_verify.theory.langevin.chains import run_chains
 from villani_verify.theory.langevin.observables import observables_for
 from villani_verify.theory.langevin.predictions import QuadraticChain
 from villani_verify.theory.langevin.settings import ChainSettings
 from villani_verify.theory.langevin.spectral_gap import LaggedMoments, SpectralGap, choose_combination, log_rate_of, spectral_gap
+from villani_verify.theory.langevin.trajectories import Trajectories
 
 
 def naive_moments(series: np.ndarray, lag: int) -> tuple[np.ndarray, np.ndarray]:
@@ -116,7 +117,7 @@ def test_the_chains_that_choose_do_not_decide(autoregression: Callable[..., np.n
     found = observables_for(Landscape.from_function(lambda x: x.sum(), 1), None)
     theta = torch.from_numpy(states.T.copy()).reshape(-1, 1)
     records = found.record(theta, theta.square().sum(1) / 2, theta).reshape(3000, 20, -1)
-    run = Trajectories(ChainSettings(2.0, 0.5, 20, 2999), found, records, theta[-20:], np.ones(20, dtype=bool))
+    run = Trajectories(ChainSettings(2.0, 0.5, 20, 2999), found, records, theta[-20:])
     gap = spectral_gap(run, burn_in=0, level=0.999)
     assert gap.rate is not None
     assert gap.rate.contains(-math.log(0.5) / 0.5)

@@ -10,7 +10,7 @@ import torch
 from villani_verify import Landscape
 from villani_verify.errors import RequestError
 from villani_verify.theory.langevin.settings import ChainSettings
-from villani_verify.theory.langevin.starts import from_reference, starting_points
+from villani_verify.theory.langevin.starts import starting_points
 
 SETTINGS = ChainSettings(temperature=0.5, step_size=0.05, chains=500, steps=1, seed=3, start="gaussian")
 
@@ -23,7 +23,7 @@ def test_the_gaussian_start_is_the_measure_of_the_decay_alone(flat: Callable[...
 
 def test_half_of_mixed_starts_are_the_reference_point(flat: Callable[..., Landscape]) -> None:
     settings = replace(SETTINGS, start="mixed", chains=8)
-    fixed = from_reference(settings)
+    fixed = settings.from_reference
     assert fixed.tolist() == [True, True, False, False] * 2
     landscape = flat(4, 2.0)
     starts = starting_points(landscape, settings)

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from villani_verify.theory.langevin.chains import Trajectories
 from villani_verify.theory.langevin.jackknife import Measured, jackknife, mean_of_chains
 from villani_verify.theory.langevin.observables import Array
 from villani_verify.theory.langevin.spectral_gap import LaggedMoments, choose_combination
+from villani_verify.theory.langevin.trajectories import Trajectories
 
 
 @dataclass(frozen=True)

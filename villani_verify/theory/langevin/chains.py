@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,11 @@ from villani_verify.landscape import Landscape
 from villani_verify.theory.langevin.checkpoint import Checkpoint, check_fits, fingerprint, load_checkpoint, save_checkpoint
 from villani_verify.theory.langevin.gradients import ChainGradient, ExactGradient
 from villani_verify.theory.langevin.noise import AddressedNoise, noise_drawn_by
-from villani_verify.theory.langevin.observables import Array, Observables
+from villani_verify.theory.langevin.observables import Observables
 from villani_verify.theory.langevin.settings import ChainSettings, check_settings
 from villani_verify.theory.langevin.sgld import MinibatchGradient
-from villani_verify.theory.langevin.starts import from_reference, starting_points
+from villani_verify.theory.langevin.starts import starting_points
+from villani_verify.theory.langevin.trajectories import Trajectories
 from villani_verify.theory.layout import Layout
 
 Progress = Callable[[str, int, int], None]
@@ -38,44 +39,6 @@ SECONDS_BETWEEN_SHOWS = 0.1
 
 class DivergedError(VillaniError):
     """A chain left every bound: its step size is too large for where it went, and no number of it is used."""
-
-
-@dataclass(frozen=True)
-class Trajectories:
-    """What chains left behind.
-
-    Attributes:
-        settings: how they were run.
-        observables: what the columns of a record mean.
-        records: shape (R, M, columns), float64.
-        states: θ_N, shape (M, d).
-        from_reference: which chains started at θ₀, shape (M,).
-    """
-
-    settings: ChainSettings
-    observables: Observables
-    records: Array
-    states: Tensor
-    from_reference: np.ndarray
-
-    @property
-    def times(self) -> Array:
-        """Time of each record, t = ηk, shape (R,)."""
-        return np.arange(len(self.records), dtype=np.float64) * self.time_between_records
-
-    @property
-    def time_between_records(self) -> float:
-        """η times the steps between records."""
-        return self.settings.step_size * self.settings.record_every
-
-    @property
-    def values(self) -> Array:
-        """F(θ_t), or with mini-batches its unbiased estimate, shape (M, R)."""
-        return self.records[..., 0].T
-
-    def after(self, burn_in: int) -> Array:
-        """Return the records from step `burn_in` on."""
-        return self.records[-(-burn_in // self.settings.record_every) :]
 
 
 def run_chains(
@@ -165,7 +128,7 @@ def run_chains(
         save()
         raise
     save()
-    return Trajectories(settings, observables, records, at[1], from_reference(settings))
+    return Trajectories(settings, observables, records, at[1])
 
 
 def _check_bounded(values: Tensor, bound: float, step: int, settings: ChainSettings) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from villani_verify.theory.langevin.chains import Trajectories
 from villani_verify.theory.langevin.jackknife import mean_of_chains
 from villani_verify.theory.langevin.mixing import autocovariances
 from villani_verify.theory.langevin.observables import Array
 from villani_verify.theory.langevin.spectral_gap import SpectralGap
+from villani_verify.theory.langevin.trajectories import Trajectories
 
 POINTS = 160
 _LAGS_SHOWN = 4
@@ -19,7 +19,7 @@ _LAGS_SHOWN = 4
 
 def value_curve(trajectories: Trajectories, level: float) -> list[dict[str, Any]]:
     """Return the mean of F(θ_t) over the chains from θ₀ (over all, where fewer than two are), at up to 160 times."""
-    from_reference = trajectories.from_reference
+    from_reference = trajectories.settings.from_reference
     values = trajectories.values[from_reference if from_reference.sum() >= 2 else slice(None)]
     # Close together at first, where F changes.
     places = np.unique(np.concatenate([[0], np.geomspace(1, values.shape[1] - 1, POINTS).round().astype(int)]))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from villani_verify.errors import RequestError
 
 STARTS = ("reference", "gaussian", "mixed")
@@ -36,6 +39,13 @@ class ChainSettings:
     record_every: int = 1
     substeps: int = 1
     batch: int | None = None
+
+    @property
+    def from_reference(self) -> NDArray[np.bool_]:
+        """Which chains start at θ₀, shape (M,)."""
+        numbers = np.arange(self.chains)
+        # In pairs, so that the even and the odd chains have as many of each kind.
+        return {"reference": numbers >= 0, "gaussian": numbers < 0, "mixed": numbers % 4 < 2}[self.start]
 
 
 def check_settings(settings: ChainSettings) -> None:

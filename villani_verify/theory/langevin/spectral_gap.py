@@ -25,10 +25,10 @@ from typing import Any
 import numpy as np
 from scipy.linalg import eigh
 
-from villani_verify.theory.langevin.chains import Trajectories
 from villani_verify.theory.langevin.jackknife import Measured, jackknife
 from villani_verify.theory.langevin.mixing import Mixing, diagnose
 from villani_verify.theory.langevin.observables import Array
+from villani_verify.theory.langevin.trajectories import Trajectories
 
 SMALLEST_EIGENVALUE = 1e-8
 """Of the correlation matrix; observables that are combinations of others, as F of ‖θ‖² where L = 0, are left out."""

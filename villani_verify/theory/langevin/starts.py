@@ -16,20 +16,13 @@ from villani_verify.theory.layout import Layout
 MOST_HALVINGS = 30
 
 
-def from_reference(settings: ChainSettings) -> np.ndarray:
-    """Return which chains start at θ₀, shape (M,)."""
-    numbers = np.arange(settings.chains)
-    # In pairs, so that the even and the odd chains have as many of each kind.
-    return {"reference": numbers >= 0, "gaussian": numbers < 0, "mixed": numbers % 4 < 2}[settings.start]
-
-
 def starting_points(landscape: Landscape, settings: ChainSettings) -> Tensor:
     """Return where the chains start, shape (M, d).
 
     Raises:
         RequestError: if one is to start from a Gaussian that some parameter does not have.
     """
-    layout, fixed = Layout(landscape), from_reference(settings)
+    layout, fixed = Layout(landscape), settings.from_reference
     reference = layout.row(landscape.initial)
     starts = reference.repeat(settings.chains, 1)
     if fixed.all():

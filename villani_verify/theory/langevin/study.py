@@ -12,7 +12,7 @@ from villani_verify.errors import OutputError
 from villani_verify.landscape import Landscape
 from villani_verify.theory.langevin.bias import bias_of_means, bias_of_poincare
 from villani_verify.theory.langevin.cell import Cell
-from villani_verify.theory.langevin.chains import DivergedError, Progress, Trajectories, run_chains
+from villani_verify.theory.langevin.chains import DivergedError, Progress, run_chains
 from villani_verify.theory.langevin.curves import autocorrelation_curves, value_curve
 from villani_verify.theory.langevin.jackknife import FEWEST_CHAINS
 from villani_verify.theory.langevin.observables import observables_for
@@ -22,6 +22,7 @@ from villani_verify.theory.langevin.settings import ChainSettings
 from villani_verify.theory.langevin.sgld import gradient_noise
 from villani_verify.theory.langevin.spectral_gap import spectral_gap
 from villani_verify.theory.langevin.stability import STEP_FRACTION, Curvature
+from villani_verify.theory.langevin.trajectories import Trajectories
 from villani_verify.verification import strict_json
 
 
@@ -196,7 +197,7 @@ def _cell(
     poincare_bias = None
     if fine is not None and gap.poincare is not None and spectral_gap(fine, burn_in=2 * burn_in, level=level).mixing.mixed:
         poincare_bias = bias_of_poincare(coarse, fine, burn_in=burn_in, level=level)
-    together = coarse.values[coarse.from_reference]
+    together = coarse.values[settings.from_reference]
     return replace(
         empty,
         status="not_mixed" if gap.reason else "measured",
